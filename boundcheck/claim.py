@@ -1,0 +1,332 @@
+"""What a theorem says: its sides, premises, constants, source and stance.
+
+A claim is one function, **written for one instance**, from a Problem to `Sides` or an `Identity`; it names its premises
+by calling `premise`. The framework vmaps it over lanes.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Literal
+
+from hypothesis.strategies import SearchStrategy
+from torch import Tensor
+
+from boundcheck.errors import BoundcheckError
+from boundcheck.exact import Exact, exact
+from boundcheck.problem import Problem, Recipe
+
+
+class Stance(StrEnum):
+    """Where a statement stands, and what a green run of it has to show."""
+
+    PRINTED = "printed"
+    """As the source prints it. Where it is known to be false, the claim names how it is refuted."""
+    PROVED = "proved"
+    """True with the explicit constants given."""
+    CORRECTED = "corrected"
+    """Our repaired version of a false statement; held to the same standard as a proved one."""
+    CONJECTURED = "conjectured"
+    """Not settled; search reports what it found."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a statement is printed."""
+
+    paper: str
+    label: str
+    equation: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.paper}, {self.label}" + (f", equation {self.equation}" if self.equation else "")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """An inequality `smaller <= larger`, a scalar each. Tightness is smaller / larger."""
+
+    smaller: Tensor
+    larger: Tensor
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An equation `left == right`, a scalar each."""
+
+    left: Tensor
+    right: Tensor
+
+
+Statement = Sides | Identity
+Outcome = tuple[Statement, list["Premise"]]
+
+
+@dataclass(frozen=True)
+class Premise:
+    """A hypothesis of the theorem as a margin: it holds where `margin >= 0` (+inf is allowed).
+
+    `established` is False where a constant inside it is only estimated: then it can be refuted but never verified.
+    """
+
+    name: str
+    margin: Tensor
+    established: bool = True
+
+
+_COLLECTED: ContextVar[list[Premise] | None] = ContextVar("premises", default=None)
+
+
+def premise(name: str, margin: Tensor, *, established: bool = True) -> None:
+    """State, inside a claim, that the theorem assumes `margin >= 0`.
+
+    Args:
+        name: what the premise says, in words; unique within the claim.
+        margin: a scalar; how much room there is.
+        established: False where a constant in it is only an estimate, which must never establish a premise.
+
+    """
+    collected = _COLLECTED.get()
+    if collected is None:
+        return  # the claim's function was called by hand
+    if not isinstance(margin, Tensor):
+        raise BoundcheckError(
+            f"the premise {name!r} has a {type(margin).__name__} as its margin",
+            expected="a scalar tensor that is >= 0 where the premise holds",
+            remedy="a margin says by how much a premise holds; give `limit - quantity`, not a truth value",
+        )
+    if name in {earlier.name for earlier in collected}:
+        raise BoundcheckError(f"the premise {name!r} is stated twice", expected="a name of its own for each premise")
+    collected.append(Premise(name, margin, established))
+
+
+@contextmanager
+def collecting_premises() -> Iterator[list[Premise]]:
+    """Collect what `premise` is told inside the block."""
+    collected: list[Premise] = []
+    token = _COLLECTED.set(collected)
+    try:
+        yield collected
+    finally:
+        _COLLECTED.reset(token)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong neighbour of a claim that its check must catch: other constants, or a change to its sides."""
+
+    name: str
+    constants: Mapping[str, Fraction] = field(default_factory=dict)
+    change: Callable[[Statement], Statement] | None = None
+
+
+def swapped(statement: Statement) -> Statement:
+    """The mutant with the two sides exchanged."""
+    if isinstance(statement, Sides):
+        return Sides(statement.larger, statement.smaller)
+    raise BoundcheckError(
+        "the mutant `swapped` on an identity", expected="an inequality", remedy="scale one side instead"
+    )
+
+
+def scaled(factor: "str | int | Fraction") -> Callable[[Statement], Statement]:
+    """A mutant that multiplies the larger (or right) side by `factor`, an exact rational below 1 for an inequality."""
+    number = exact(factor)
+
+    def change(statement: Statement) -> Statement:
+        if isinstance(statement, Sides):
+            return Sides(statement.smaller * number.denominator, statement.larger * number.numerator)
+        return Identity(statement.left * number.denominator, statement.right * number.numerator)
+
+    change.__name__ = f"scaled_{number}"
+    return change
+
+
+Input = Literal["generated", "real"]
+Draws = SearchStrategy[Any]
+MutantSpec = Mapping[str, str | int | Fraction] | Callable[[Statement], Statement]
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """One statement of a source in one form, with all that is needed to check it. Made by `theorem`."""
+
+    id: str
+    form: str
+    source: Source
+    stance: Stance
+    check: Callable[..., Statement]
+    over: Draws
+    mutants: tuple[Mutant, ...] = ()
+    constants: Mapping[str, Exact] = field(default_factory=dict)
+    equality: Draws | None = None
+    refuted_by: str | None = None
+    input: Input = "generated"
+    group: str = ""
+    notes: Callable[[Problem], str] | None = None
+
+    @property
+    def key(self) -> str:
+        """`id:form`, unique among all claims."""
+        return f"{self.id}:{self.form}"
+
+    @property
+    def statement(self) -> str:
+        """What the claim says, in words: the first paragraph of its docstring."""
+        return " ".join(inspect.cleandoc(self.check.__doc__ or "").split("\n\n")[0].split())
+
+    @property
+    def location(self) -> tuple[str, int]:
+        """File and line of the claim's function."""
+        code = inspect.unwrap(self.check).__code__
+        return code.co_filename, code.co_firstlineno
+
+    def state(self, problem: Problem, constants: Mapping[str, Tensor]) -> Outcome:
+        """Sides and premises of **one** instance (leaves without the lane axis)."""
+        with collecting_premises() as premises:
+            statement = self.check(problem, **constants)
+        if not isinstance(statement, Sides | Identity):
+            raise BoundcheckError(
+                f"{self.key} returned a {type(statement).__name__}",
+                expected="Sides(smaller=…, larger=…) or Identity(left=…, right=…)",
+            )
+        return statement, premises
+
+
+_CLAIMS: dict[str, Claim] = {}
+
+
+def registered_claims() -> dict[str, Claim]:
+    """Every claim imported so far, by `id:form`."""
+    return dict(_CLAIMS)
+
+
+def theorem(
+    key: str,
+    *,
+    source: Source,
+    stance: Stance,
+    over: Draws,
+    mutants: Mapping[str, MutantSpec] | None = None,
+    equality: Draws | None = None,
+    refuted_by: str | None = None,
+    input: Input = "generated",  # noqa: A002 - the record's own word for it
+    group: str = "",
+    notes: Callable[[Problem], str] | None = None,
+) -> Callable[[Callable[..., Statement]], Claim]:
+    """Register the decorated function as a claim.
+
+    Args:
+        key: `id:form`, plain ASCII, unique.
+        source: where the statement is printed.
+        stance: `printed`, `proved`, `corrected` or `conjectured`.
+        over: a Hypothesis strategy of Problems or of recipes (objects with `build(lanes)` and `label`).
+        mutants: wrong neighbours, each a name and either other values for constants (`{"c": "1/5"}`) or a function from
+            Sides to Sides. A check that lets one live is TOOTHLESS. At least one is needed, except on a false statement.
+        equality: a strategy of instances on which both sides agree.
+        refuted_by: for a printed statement that is false: how it falls ("instance").
+        input: "real" for measured data: such rows inform and never gate.
+        group: claims of one group share solved batches and run in one process.
+        notes: for real input: a sentence on what the measured premises say.
+
+    Raises:
+        BoundcheckError: for a key that is taken, or an option that is off.
+
+    """
+
+    def register(check: Callable[..., Statement]) -> Claim:
+        identifier, _, form = key.partition(":")
+        if not (identifier and form and key.isascii() and not any(c.isspace() for c in key)):
+            raise BoundcheckError(f"the claim key {key!r}", expected='plain ASCII "id:form", such as "MY-1:proved"')
+        claim = Claim(
+            id=identifier,
+            form=form,
+            source=source,
+            stance=Stance(stance),
+            check=check,
+            over=over,
+            mutants=tuple(_mutants(key, check, mutants or {})),
+            constants=_constants(check),
+            equality=equality,
+            refuted_by=refuted_by,
+            input=input,
+            group=group or identifier,
+            notes=notes,
+        )
+        _validate(claim)
+        earlier = _CLAIMS.get(key)
+        if earlier is not None and earlier.location != claim.location:
+            raise BoundcheckError(
+                f"the claim {key!r} at {':'.join(map(str, claim.location))} is already defined at "
+                f"{':'.join(map(str, earlier.location))}",
+                expected="a key of its own for each claim",
+                remedy="rename one of them",
+            )
+        _CLAIMS[key] = claim
+        return claim
+
+    return register
+
+
+def _constants(check: Callable[..., Statement]) -> dict[str, Exact]:
+    parameters = list(inspect.signature(check).parameters.values())[1:]
+    bad = [p.name for p in parameters if not isinstance(p.default, Exact)]
+    if bad:
+        raise BoundcheckError(
+            f"{check.__name__} has arguments {bad} after the problem",
+            expected='each to be a constant, such as c=constant("1/4")',
+        )
+    return {p.name: p.default for p in parameters}
+
+
+def _mutants(key: str, check: Callable[..., Statement], specs: Mapping[str, MutantSpec]) -> Iterator[Mutant]:
+    known = _constants(check)
+    for name, spec in specs.items():
+        if callable(spec):
+            yield Mutant(name, change=spec)
+            continue
+        if not set(spec) <= set(known):
+            raise BoundcheckError(
+                f"the mutant {name!r} of {key} changes {sorted(set(spec) - set(known))}",
+                expected=f"constants of the claim: {sorted(known)}",
+            )
+        yield Mutant(name, constants={constant: exact(value) for constant, value in spec.items()})
+
+
+def _validate(claim: Claim) -> None:
+    false_as_printed = claim.refuted_by is not None
+    if false_as_printed and claim.stance is not Stance.PRINTED:
+        raise BoundcheckError(
+            f"{claim.key} is {claim.stance} and refuted_by={claim.refuted_by!r}", expected="stance printed"
+        )
+    if false_as_printed and claim.refuted_by != "instance":
+        raise BoundcheckError(f"refuted_by={claim.refuted_by!r} on {claim.key}", expected='"instance"')
+    gates = claim.input == "generated" and claim.stance is not Stance.CONJECTURED
+    if gates and not false_as_printed and not claim.mutants:
+        raise BoundcheckError(
+            f"{claim.key} has no mutants",
+            expected="at least one wrong neighbour that the check must catch",
+            remedy='add mutants={"halved": scaled("1/2")}, or a stronger constant',
+        )
+    if not isinstance(claim.over, SearchStrategy):
+        raise BoundcheckError(
+            f"{claim.key} has over={type(claim.over).__name__}",
+            expected="a Hypothesis strategy of problems or recipes",
+            remedy="call the strategy function: over=fine_tunings()",
+        )
+
+
+def build(drawn: Any, lanes: int, first: int = 0) -> Problem:
+    """The batch behind what a strategy drew: a Problem as it is, a recipe built with these lanes."""
+    if isinstance(drawn, Problem):
+        return drawn
+    if isinstance(drawn, Recipe):
+        return drawn.build(lanes, first)
+    raise BoundcheckError(
+        f"the strategy drew a {type(drawn).__name__}",
+        expected="a Problem, or a recipe with build(lanes) and label",
+    )

@@ -1,0 +1,182 @@
+"""Fine-tuning by gradient descent on a least-squares loss (Local Edits, Sections 2 and 3) as a Problem."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from boundcheck.geometry import Family, project, row_space, singular_values
+from boundcheck.geometry import overlap as tangent_overlap
+from boundcheck.problem import Problem
+
+
+@dataclass(frozen=True)
+class Setup(Problem):
+    """A pre-trained model, a fine-tuning set and an evaluation distribution (a finite sample, so that means are exact).
+
+    Leaves, without the lane axis (m samples, N evaluation points, k outputs, n parameters):
+        theta0 `[n]`, frozen parameters of the family, x_train `[m, features]`, y_train `[m, k]`, x_eval `[N, features]`,
+        alpha `[]` (output scale), eta `[]` (step size), rho0 `[]` (radius of Assumption 5's ball, +inf allowed).
+
+    The quantities below are computed from them, in one instance at a time or in batches.
+    """
+
+    family: Family
+    theta0: Tensor
+    frozen: dict[str, Tensor]
+    x_train: Tensor
+    y_train: Tensor
+    x_eval: Tensor
+    alpha: Tensor
+    eta: Tensor
+    rho0: Tensor
+
+    unbounded: ClassVar[tuple[str, ...]] = ("rho0",)
+
+    def residual(self, theta: Tensor) -> Tensor:
+        """r_S(θ) = α·F_S(θ) - y_S, stacked over samples and outputs: `[..., mk]`."""
+        outputs = self.family.outputs(theta, self.frozen, self.x_train)
+        return (self.alpha[..., None, None] * outputs - self.y_train).flatten(-2)
+
+    @cached_property
+    def residual_norm(self) -> Tensor:
+        """R = ‖r_0‖/α."""
+        return torch.linalg.vector_norm(self.residual(self.theta0), dim=-1) / self.alpha
+
+    @cached_property
+    def jacobian(self) -> Tensor:
+        """J_S(θ_0), stacked: `[..., mk, n]`."""
+        return self.family.jacobian(self.theta0, self.frozen, self.x_train).flatten(-3, -2)
+
+    @cached_property
+    def jacobian_eval(self) -> Tensor:
+        """The evaluation Jacobians at θ_0, stacked and divided by √N, so that K_eval is its Gram matrix: `[..., Nk, n]`."""
+        stacked = self.family.jacobian(self.theta0, self.frozen, self.x_eval).flatten(-3, -2)
+        return stacked / self.x_eval.shape[-2] ** 0.5
+
+    @cached_property
+    def singular_values(self) -> Tensor:
+        """The mk singular values of J_S(θ_0), decreasing (zeros appended where mk > n)."""
+        values = singular_values(self.jacobian)
+        missing = self.jacobian.shape[-2] - values.shape[-1]
+        return torch.cat([values, values.new_zeros(*values.shape[:-1], missing)], dim=-1) if missing > 0 else values
+
+    @property
+    def sigma_min(self) -> Tensor:
+        """σ_min(J_S) = σ_mk: 0 where mk > n."""
+        return self.singular_values[..., -1]
+
+    @property
+    def sigma_max(self) -> Tensor:
+        """σ_max(J_S)."""
+        return self.singular_values[..., 0]
+
+    @cached_property
+    def basis(self) -> Tensor:
+        """B_S, an orthonormal basis of the fine-tuning tangent space: `[..., n, mk]`."""
+        return row_space(self.jacobian)
+
+    @cached_property
+    def overlap(self) -> Tensor:
+        """γ_ov of Definition 4."""
+        return tangent_overlap(self.jacobian_eval, self.basis)
+
+    @cached_property
+    def kernel_norm(self) -> Tensor:
+        """Λ = √‖K_eval‖."""
+        return singular_values(self.jacobian_eval)[..., 0]
+
+    @cached_property
+    def beta_train(self) -> Tensor:
+        """β_S of (4); an upper bound where `family.closed_form`, else an estimate from below."""
+        return self.family.smoothness(self.theta0, self.frozen, self.x_train)
+
+    @cached_property
+    def beta_eval(self) -> Tensor:
+        """β of (5); an upper bound where `family.closed_form`, else an estimate from below."""
+        return self.family.mean_smoothness(self.theta0, self.frozen, self.x_eval)
+
+    @property
+    def established(self) -> bool:
+        """Whether β_S and β are proved bounds."""
+        return self.family.closed_form
+
+    @property
+    def step_size(self) -> Tensor:
+        """h = η·α²·σ_max², the step size in units of the linear problem's curvature."""
+        return self.eta * self.alpha.square() * self.sigma_max.square()
+
+    def project(self, vector: Tensor) -> Tensor:
+        """Π_S·v."""
+        return project(self.basis, vector)
+
+
+@dataclass(frozen=True)
+class Displaced(Setup):
+    """A Setup with some second parameter vector `tuned`, not necessarily reached by any descent."""
+
+    tuned: Tensor
+
+    @cached_property
+    def step(self) -> Tensor:
+        """D = θ̂ - θ_0: `[..., n]`."""
+        return self.tuned - self.theta0
+
+    @cached_property
+    def output_change(self) -> Tensor:
+        """f_θ̂(x) - f_θ0(x) on the evaluation points: `[..., N, k]`."""
+        at_tuned = self.family.outputs(self.tuned, self.frozen, self.x_eval)
+        return at_tuned - self.family.outputs(self.theta0, self.frozen, self.x_eval)
+
+    @cached_property
+    def linear_change(self) -> Tensor:
+        """J_x(θ_0)·D on the evaluation points: `[..., N, k]`."""
+        rows = self.family.jacobian(self.theta0, self.frozen, self.x_eval)
+        return (rows @ self.step[..., None, :, None]).squeeze(-1)
+
+    @property
+    def spill(self) -> Tensor:
+        """The spillover loss of Definition 3: ½·E‖f_θ̂(x) - f_θ0(x)‖²."""
+        return 0.5 * mean_square(self.output_change)
+
+    @property
+    def step_norm(self) -> Tensor:
+        """‖D‖."""
+        return torch.linalg.vector_norm(self.step, dim=-1)
+
+
+@dataclass(frozen=True)
+class FineTuning(Displaced):
+    """A Setup together with the limit of its gradient descent, as far as it is known.
+
+    Every leaf below is an iterate in floating point with a certified distance to the exact one (see `descend`):
+        tuned `[n]`: the last iterate; within `tuned_radius` of the limit θ̂ (+inf where the descent has not converged).
+        farthest `[n]`: the iterate farthest from θ_0. path `[C, n]`: iterates after `path_steps` `[C]` steps.
+        path_length `[]`: the length of the whole path. path_radius, length_radius: radii of these.
+        slack `[]`: the witness e of the adaptive bounds at θ_0 (see `contraction.slack`).
+    """
+
+    tuned: Tensor
+    tuned_radius: Tensor
+    farthest: Tensor
+    path: Tensor
+    path_radius: Tensor
+    path_steps: Tensor
+    path_length: Tensor
+    length_radius: Tensor
+    slack: Tensor
+
+    radius_of: ClassVar[Mapping[str, str]] = {
+        "tuned": "tuned_radius",
+        "farthest": "path_radius",
+        "path": "path_radius",
+        "path_length": "length_radius",
+    }
+
+
+def mean_square(outputs: Tensor) -> Tensor:
+    """E‖v‖² over evaluation points, for v `[..., N, k]`."""
+    return outputs.square().sum(-1).mean(-1)

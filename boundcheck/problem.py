@@ -1,0 +1,202 @@
+"""What was drawn: a frozen batch of concrete instances, with an exact JSON round trip.
+
+A Problem is a frozen dataclass. Its fields are
+
+* **leaves**: float tensors whose first axis is the lane (`Tensor`, or a `dict[str, Tensor]` of them): the free
+  parameters as stored numbers. What is derived from them is computed inside a claim, so that every error analysis
+  sees it;
+* **structure**: everything else (ints, strings, bools, None, registered `Part`s): the same for all lanes.
+
+A claim is written for one instance: it sees the leaves without the lane axis.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from boundcheck.errors import BoundcheckError
+
+_PROBLEMS: dict[str, type["Problem"]] = {}
+_PARTS: dict[str, type["Part"]] = {}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of structure with a name and a JSON round trip (a model family with its sizes, say)."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _PARTS[cls.__name__] = cls
+
+    def to_json(self) -> dict[str, Any]:
+        """The part's class name and fields."""
+        return {"part": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A batch of instances of one structure. Subclass it as a frozen dataclass; see the module's docstring."""
+
+    radius_of: ClassVar[Mapping[str, str]] = {}
+    """For leaves that are themselves only enclosures: `{leaf: radius leaf}`. The radius leaf holds one number a lane, the
+    radius of a Euclidean ball around the leaf in which the true value lies (+inf: nothing is known)."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _PROBLEMS[cls.__name__] = cls
+
+    def leaves(self) -> dict[str, Tensor]:
+        """Every leaf by its dotted name, each `[lanes, ...]`."""
+        return dict(self._walk())
+
+    def _walk(self) -> Iterator[tuple[str, Tensor]]:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor):
+                yield item.name, value
+            elif isinstance(value, Mapping):
+                for key, tensor in value.items():
+                    yield f"{item.name}.{key}", tensor
+
+    def structure(self) -> dict[str, Any]:
+        """Everything that is not a leaf, as JSON values."""
+        result: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not isinstance(value, Tensor | Mapping):
+                result[item.name] = value.to_json() if isinstance(value, Part) else value
+        return result
+
+    def with_leaves(self, leaves: Mapping[str, Tensor]) -> Self:
+        """The same structure around other leaves (named as in `leaves()`)."""
+        changed: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Tensor):
+                changed[item.name] = leaves[item.name]
+            elif isinstance(value, Mapping):
+                changed[item.name] = {key: leaves[f"{item.name}.{key}"] for key in value}
+        return replace(self, **changed)
+
+    @property
+    def lanes(self) -> int:
+        """How many instances the batch holds."""
+        sizes = {tensor.shape[0] if tensor.dim() else -1 for _, tensor in self._walk()}
+        if len(sizes) != 1 or -1 in sizes:
+            shapes = {name: tuple(tensor.shape) for name, tensor in self._walk()}
+            raise BoundcheckError(
+                f"{type(self).__name__} has leaves of shapes {shapes}",
+                expected="at least one leaf, and the same number of lanes as the first axis of each",
+            )
+        return int(sizes.pop())
+
+    def lane(self, index: int) -> Self:
+        """A batch that holds one of the instances."""
+        return self.with_leaves({name: tensor[index : index + 1].clone() for name, tensor in self._walk()})
+
+    def to(self, device: "torch.device | str") -> Self:
+        """The same batch on another device."""
+        return self.with_leaves({name: tensor.to(device) for name, tensor in self._walk()})
+
+    def finite(self) -> Tensor:
+        """Which lanes hold no NaN and no infinity, radii and explicitly unbounded leaves aside: bool `[lanes]`."""
+        good = torch.ones(self.lanes, dtype=torch.bool, device=next(self._walk())[1].device)
+        for name, tensor in self._walk():
+            bad = tensor.isnan() if name in self._may_be_infinite() else ~tensor.isfinite()
+            good &= ~bad.flatten(1).any(dim=1) if tensor.dim() > 1 else ~bad
+        return good
+
+    def _may_be_infinite(self) -> set[str]:
+        return set(self.radius_of.values()) | set(self.unbounded)
+
+    unbounded: ClassVar[tuple[str, ...]] = ()
+    """Leaves in which +infinity has a meaning (the radius of a ball that is the whole space)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Class, structure and leaves; every number as a hexadecimal float, so that nothing is rounded."""
+        return {
+            "problem": type(self).__name__,
+            "structure": self.structure(),
+            "leaves": {name: tensor_to_json(tensor) for name, tensor in self._walk()},
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Problem":
+        """The batch that `to_json` wrote. Its class must be imported; nothing in `data` is executed or imported."""
+        name = data.get("problem")
+        if name not in _PROBLEMS:
+            raise BoundcheckError(
+                f"the problem class {name!r} is not known",
+                expected=f"one of {sorted(_PROBLEMS)}",
+                remedy="import the module that defines it first",
+            )
+        values: dict[str, Any] = {}
+        for key, value in data["structure"].items():
+            values[key] = _part_from_json(value) if isinstance(value, dict) and "part" in value else value
+        for key, value in data["leaves"].items():
+            owner, _, inner = key.partition(".")
+            if inner:
+                values.setdefault(owner, {})[inner] = tensor_from_json(value)
+            else:
+                values[owner] = tensor_from_json(value)
+        known = {f.name: f for f in fields(_PROBLEMS[name])}
+        if set(values) - set(known):
+            raise BoundcheckError(
+                f"{name} has no field {sorted(set(values) - set(known))}", expected=f"fields {sorted(known)}"
+            )
+        for missing in set(known) - set(values):  # an empty dict of leaves leaves no trace in `leaves`
+            values[missing] = {}
+        return _PROBLEMS[name](**values)
+
+
+def _part_from_json(data: Mapping[str, Any]) -> Part:
+    name = data["part"]
+    if name not in _PARTS:
+        raise BoundcheckError(f"the part {name!r} is not known", expected=f"one of {sorted(_PARTS)}")
+    return _PARTS[name](**{key: value for key, value in data.items() if key != "part"})
+
+
+def tensor_to_json(tensor: Tensor) -> dict[str, Any]:
+    """Shape, dtype and the entries in row-major order as hexadecimal floats."""
+    flat = tensor.detach().to("cpu", torch.float64).flatten().tolist()
+    return {
+        "shape": list(tensor.shape),
+        "dtype": str(tensor.dtype).removeprefix("torch."),
+        "hex": [float(x).hex() for x in flat],
+    }
+
+
+def tensor_from_json(data: Mapping[str, Any]) -> Tensor:
+    """The tensor that `tensor_to_json` wrote. Raises BoundcheckError where shape and entries do not fit together."""
+    dtype = {"float64": torch.float64, "float32": torch.float32}.get(str(data.get("dtype")))
+    shape, entries = data.get("shape"), data.get("hex")
+    if dtype is None or not isinstance(shape, list) or not isinstance(entries, list):
+        raise BoundcheckError(
+            f"a stored tensor with keys {sorted(data)}", expected="dtype float64 or float32, shape, hex"
+        )
+    try:
+        flat = torch.tensor([float.fromhex(text) for text in entries], dtype=dtype)
+        return flat.reshape(shape)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise BoundcheckError(f"a stored tensor of shape {shape} with {len(entries)} entries ({error})") from None
+
+
+@runtime_checkable
+class Recipe(Protocol):
+    """What Hypothesis draws: a small, shrinkable description of a batch (a structure and a seed, not the floats).
+
+    `build` must give the same instance for the same lane number whatever the number of lanes, so that a lane can be
+    looked at alone. `label` is a short text for statistics.
+    """
+
+    def build(self, lanes: int, first: int = 0) -> Problem:
+        """The batch of lanes first, first + 1, …, first + lanes - 1."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """A few words: family and sizes."""
+        ...

@@ -1,0 +1,48 @@
+"""A run: every claim's entry with the provenance of the whole, and its JSON schema.
+
+The schema (`schema.json`, beside this file) is the published contract: whoever reads a run can validate it, and any page of
+a report can be made again from it.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import boundcheck
+from boundcheck.errors import BoundcheckError
+from boundcheck.record import provenance
+from boundcheck.record.store import read_json, write_json
+
+SCHEMA_VERSION = 1
+Entry = dict[str, Any]
+
+
+def make_run(entries: Sequence[Entry], *, command: str, where: Path, seconds: float, profile: str) -> dict[str, Any]:
+    """Entries (sorted by key) and provenance as one JSON object."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "version": boundcheck.__version__,
+        "datetime": provenance.now(),
+        "machine_info": provenance.machine_info(),
+        "commit_info": provenance.commit_info(where),
+        "command": command,
+        "profile": profile,
+        "seconds": round(seconds, 3),
+        "claims": sorted(entries, key=lambda entry: (entry["input"], entry["id"], entry["form"])),
+    }
+
+
+def write_run(path: Path, run: Mapping[str, Any]) -> None:
+    """Write a run; see `store.write_json`."""
+    write_json(path, run)
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read a run. Raises BoundcheckError where the file is no run of a version this one understands."""
+    run = read_json(path)
+    if run.get("schema_version") != SCHEMA_VERSION or not isinstance(run.get("claims"), list):
+        raise BoundcheckError(
+            f"{path} has schema_version {run.get('schema_version')!r}",
+            expected=f"a run with schema_version {SCHEMA_VERSION} and a list of claims",
+        )
+    return run

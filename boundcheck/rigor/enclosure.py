@@ -1,0 +1,78 @@
+"""Midpoint-radius numbers over float64 tensors.
+
+An `Enclosure` says: the exact value lies within `rad` of `mid`, entry by entry. Radii are float64 too; every rule rounds
+them up by `widen`, whose factor covers the handful of roundings made while computing a radius. An infinite radius means
+that nothing is known; NaN never appears in a radius.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+UNIT_ROUNDOFF = 2.0**-53
+"""Largest relative error of one correctly rounded float64 operation."""
+
+UNDERFLOW = 2.0**-1074
+"""Largest absolute error that underflow adds to one float64 operation."""
+
+_WIDENING = 1.0 + 2.0**-44  # covers the roundings of a radius formula with up to 2^8 operations
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """`mid - rad <= exact value <= mid + rad`, entry by entry.
+
+    Attributes:
+        mid: values as float64 computes them (a truth value or an index where the operator yields one).
+        rad: non-negative radii of the same shape; +inf where nothing is known.
+
+    """
+
+    mid: Tensor
+    rad: Tensor
+
+    @staticmethod
+    def exactly(value: Tensor) -> "Enclosure":
+        """The numbers as stored."""
+        return Enclosure(value, torch.zeros_like(value, dtype=torch.float64))
+
+    @property
+    def lower(self) -> Tensor:
+        """A number below the exact value."""
+        difference = self.mid - self.rad
+        return torch.nextafter(difference, difference.new_full((), -torch.inf))
+
+    @property
+    def upper(self) -> Tensor:
+        """A number above the exact value."""
+        total = self.mid + self.rad
+        return torch.nextafter(total, total.new_full((), torch.inf))
+
+    @property
+    def magnitude(self) -> Tensor:
+        """A number above the absolute value of the exact value."""
+        return widen(self.mid.abs() + self.rad)
+
+
+def widen(radius: Tensor, operations: int = 0) -> Tensor:
+    """Round a computed radius up, for a formula that sums `operations` terms; NaN becomes +inf."""
+    factor = _WIDENING + operations * 2.0**-52
+    return torch.nan_to_num(radius * factor, nan=torch.inf, posinf=torch.inf)
+
+
+def rounding(value: Tensor, ulps: float = 1.0) -> Tensor:
+    """The radius of `ulps` roundings of a computed value, underflow included."""
+    return value.abs() * (ulps * UNIT_ROUNDOFF) + ulps * UNDERFLOW
+
+
+def gamma(terms: int) -> float:
+    """Relative error of a sum (or inner product) of so many terms in any order: n·u / (1 - n·u)."""
+    return terms * UNIT_ROUNDOFF / (1.0 - terms * UNIT_ROUNDOFF)
+
+
+def frobenius_upper(values: Tensor) -> Tensor:
+    """An upper bound on the Frobenius norm over the last two axes of a non-negative tensor, both axes kept."""
+    entries = values.shape[-1] * values.shape[-2]
+    squares = torch.linalg.vector_norm(values, dim=(-2, -1), keepdim=True)
+    return widen(squares + (entries**0.5) * 2.0**-537, entries)

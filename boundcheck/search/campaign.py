@@ -1,0 +1,258 @@
+"""A campaign: Hypothesis draws structures, every lane of each is judged, mutants are tried, a failure is shrunk."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import torch
+from hypothesis import HealthCheck, Phase, settings
+
+from boundcheck.claim import Claim, Draws, build
+from boundcheck.problem import Problem, Recipe
+from boundcheck.record import Entry, store_counterexample
+from boundcheck.search.evaluate import Evaluator
+from boundcheck.search.profiles import Profile
+from boundcheck.search.tally import Tally
+from boundcheck.verdict import Judgement, Status, Verdict
+
+SHRINK_EVALUATIONS = 60
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a campaign runs with.
+
+    Attributes:
+        profile: the budget.
+        device: where tensors live ("cpu", "cuda", "cuda:1").
+        seed: of the draws; the same seed gives the same result.
+        counterexamples: folder for what breaks a claim.
+        command: the command line, for the record.
+        progress: called with (holds so far, holds wanted).
+
+    """
+
+    profile: Profile
+    device: str = "cpu"
+    seed: int = 0
+    counterexamples: Path = Path(".boundcheck/counterexamples")
+    command: str = ""
+    progress: Progress | None = None
+
+
+def run_campaign(claim: Claim, options: Options) -> Entry:
+    """Check one claim and return its entry of the record. Whatever the claim raises ends in the verdict ERROR."""
+    started = time.perf_counter()
+    campaign = _Campaign(claim, options)
+    error = ""
+    try:
+        campaign.explore()
+        campaign.look_at_equality()
+        campaign.keep_counterexample()
+        verdict, reason = campaign.tally.verdict(options.profile)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except (
+        Exception
+    ) as problem:  # a claim is somebody's code: any exception of its is a verdict, not a crash of the run
+        error = f"{type(problem).__name__}: {problem}"
+        verdict, reason = Verdict.ERROR, error.splitlines()[0]
+    return campaign.entry(verdict, reason, time.perf_counter() - started)
+
+
+class _Campaign:
+    def __init__(self, claim: Claim, options: Options) -> None:
+        self.claim = claim
+        self.options = options
+        self.tally = Tally(claim)
+        self.evaluator = Evaluator(claim)
+        self.counterexample: str | None = None
+        self._breaking: Any = None
+
+    def explore(self) -> None:
+        """Draw structures until the tally is done or the budget is spent."""
+
+        def visit(drawn: Any) -> None:
+            if self.tally.done(self.options.profile):
+                return
+            for first in self._offsets(drawn):
+                self._count(drawn, first)
+
+        _over(self.claim.over, visit, self.options.profile.examples, self.options.seed)
+
+    def _offsets(self, drawn: Any) -> list[int]:
+        lanes = self.options.profile.lanes
+        batches = self.options.profile.batches if isinstance(drawn, Recipe) else 1
+        return [lanes * batch for batch in range(batches)]
+
+    def _build(self, drawn: Any, first: int = 0) -> Problem:
+        return build(drawn, self.options.profile.lanes, first).to(self.options.device)
+
+    def _count(self, drawn: Any, first: int) -> None:
+        problem = self._build(drawn, first)
+        judgement = self.evaluator(problem)
+        self.tally.add(judgement, str(problem.structure()))
+        if judgement.count(Status.VIOLATED_UNCERTIFIED) and self._breaking is None:
+            self._breaking = drawn
+        self._try_mutants(problem, judgement)
+        if self.options.progress:
+            self.options.progress(self.tally.held, self.options.profile.holds)
+
+    def _try_mutants(self, problem: Problem, judgement: Judgement) -> None:
+        for mutant in self.claim.mutants:
+            if self.tally.caught[mutant.name] or not judgement.count(Status.HOLDS):
+                continue
+            changed = self.evaluator(problem, mutant)
+            self.tally.caught[mutant.name] = changed.count(Status.VIOLATED_UNCERTIFIED) > 0
+
+    def look_at_equality(self) -> None:
+        """Whether both sides agree, within their enclosures, on the declared equality case."""
+        if self.claim.equality is None:
+            return
+        found: list[bool] = []
+
+        def visit(drawn: Any) -> None:
+            judgement = self.evaluator(self._build(drawn))
+            found.append(bool((judgement.status == Status.INCONCLUSIVE).any()))
+
+        _over(self.claim.equality, visit, 4, self.options.seed)
+        self.tally.attained = any(found)
+
+    def keep_counterexample(self) -> None:
+        """Shrink the structure that broke the claim, pick its worst lane, and store it."""
+        if self._breaking is None:
+            return
+        drawn, problem, judgement = self._shrunk()
+        lane = _worst_lane(judgement)
+        data = {
+            "claim": self.claim.key,
+            "problem": problem.lane(lane).to("cpu").to_json(),
+            "constants": {name: str(exact) for name, exact in self.claim.constants.items()},
+            "sides": {
+                "smaller": _interval(judgement, "smaller", lane),
+                "larger": _interval(judgement, "larger", lane),
+            },
+            "drawn": str(drawn) if isinstance(drawn, Recipe) else type(drawn).__name__,
+            "lane": lane,
+            "seed": self.options.seed,
+            "certified": False,
+        }
+        self.counterexample = str(store_counterexample(self.options.counterexamples, data))
+
+    def _shrunk(self) -> tuple[Any, Problem, Judgement]:
+        best: list[tuple[Any, Problem, Judgement]] = []
+        calls = 0
+
+        def breaks(drawn: Any) -> bool:
+            nonlocal calls
+            calls += 1
+            if calls > SHRINK_EVALUATIONS:
+                return False
+            problem = self._build(drawn)
+            judgement = self.evaluator(problem)
+            if judgement.count(Status.VIOLATED_UNCERTIFIED):
+                best.append((drawn, problem, judgement))
+                return True
+            return False
+
+        quiet = settings(
+            max_examples=self.options.profile.examples,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        try:
+            finder = hypothesis.find
+            finder(self.claim.over, breaks, settings=quiet, random=_random(self.options.seed))
+        except hypothesis.errors.HypothesisException:
+            pass  # the budget ended the shrink: the last breaking structure stands
+        if not best:
+            problem = self._build(self._breaking)
+            for first in self._offsets(self._breaking):
+                problem = self._build(self._breaking, first)
+                judgement = self.evaluator(problem)
+                if judgement.count(Status.VIOLATED_UNCERTIFIED):
+                    break
+            best.append((self._breaking, problem, judgement))
+        return best[-1]
+
+    def entry(self, verdict: Verdict, reason: str, seconds: float) -> Entry:
+        """The claim's entry of the record."""
+        claim, tally = self.claim, self.tally
+        return {
+            "id": claim.id,
+            "form": claim.form,
+            "stance": str(claim.stance),
+            "input": claim.input,
+            "source": str(claim.source),
+            "statement": claim.statement,
+            "verdict": str(verdict),
+            "reason": reason,
+            "tested": tally.tested,
+            "held": tally.held,
+            "vacuous": tally.counts[Status.VACUOUS],
+            "unverified": tally.counts[Status.PREMISE_UNVERIFIED],
+            "inconclusive": tally.counts[Status.INCONCLUSIVE],
+            "violated": 0,
+            "violated_uncertified": tally.counts[Status.VIOLATED_UNCERTIFIED],
+            "invalid": tally.counts[Status.INVALID],
+            "premises": [{"name": name, "accepted": count} for name, count in tally.accepted.items()],
+            "tightness": tally.summary(),
+            "attained": tally.attained,
+            "scatter": [list(point) for point in tally.scatter],
+            "constants": tally.constants(),
+            "mutants": {
+                "caught": [name for name, caught in tally.caught.items() if caught],
+                "lived": [name for name, caught in tally.caught.items() if not caught],
+            },
+            "ablations": [],
+            "counterexample": self.counterexample,
+            "structures": len(tally.structures),
+            "seed": self.options.seed,
+            "command": self.options.command,
+            "device": self.options.device,
+            "dtype": "float64",
+            "evaluations": self.evaluator.evaluations,
+            "seconds": round(seconds, 3),
+        }
+
+
+def _random(seed: int) -> Any:
+    import random
+
+    return random.Random(seed)
+
+
+def _over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:
+    """Let Hypothesis draw `examples` times; no database, no deadline, the user's own settings untouched."""
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @hypothesis.given(strategy)
+    def draw(drawn: Any) -> None:
+        visit(drawn)
+
+    draw()
+
+
+def _worst_lane(judgement: Judgement) -> int:
+    broken = judgement.status == Status.VIOLATED_UNCERTIFIED
+    gap = (judgement.smaller.mid - judgement.larger.mid).abs() if judgement.identity else judgement.tightness()
+    return int(torch.where(broken, torch.nan_to_num(gap, nan=0.0), -torch.inf).argmax())
+
+
+def _interval(judgement: Judgement, side: str, lane: int) -> dict[str, str]:
+    enclosure = getattr(judgement, side)
+    return {"mid": float(enclosure.mid[lane]).hex(), "rad": float(enclosure.rad[lane]).hex()}

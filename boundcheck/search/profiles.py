@@ -1,0 +1,42 @@
+"""How hard a run looks: profiles by name."""
+
+from dataclasses import dataclass
+
+from boundcheck.errors import BoundcheckError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A budget in evaluations, never in seconds.
+
+    Attributes:
+        holds: instances with verified premises and a decided conclusion that a proved claim needs.
+        lanes: instances evaluated at once (canonical: a batch is never split).
+        structures: at least so many structures are looked at before a claim may stop.
+        examples: at most so many are drawn.
+        batches: batches of each structure (one trace serves them all).
+        descent_steps: steps after which a descent that has not converged is given up (inconclusive).
+
+    """
+
+    name: str
+    holds: int
+    lanes: int
+    structures: int
+    examples: int
+    batches: int
+    descent_steps: int = 8192
+
+
+PROFILES = {
+    "fast": Profile("fast", holds=200, lanes=64, structures=6, examples=24, batches=1),
+    "default": Profile("default", holds=20_000, lanes=1024, structures=12, examples=64, batches=2),
+    "deep": Profile("deep", holds=1_000_000, lanes=1024, structures=64, examples=400, batches=8),
+}
+
+
+def profile(name: str) -> Profile:
+    """The profile of that name. Raises BoundcheckError for another."""
+    if name not in PROFILES:
+        raise BoundcheckError(f"the profile {name!r}", expected=f"one of {', '.join(PROFILES)}")
+    return PROFILES[name]

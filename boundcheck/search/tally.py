@@ -1,0 +1,153 @@
+"""What a campaign counts, and how the counts become one verdict and one entry of the record."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from boundcheck.claim import Claim, Stance
+from boundcheck.search.profiles import Profile
+from boundcheck.verdict import Judgement, Status, Verdict
+
+SCATTER_POINTS = 200
+HISTOGRAM_EDGES = [0.0, *(10.0 ** (-6 + 0.5 * step) for step in range(11)), 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0, 2.0]
+
+
+@dataclass
+class Tally:
+    """Counts over all batches of one claim."""
+
+    claim: Claim
+    counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
+    accepted: dict[str, int] = field(default_factory=dict)
+    ratios: list[np.ndarray] = field(default_factory=list)
+    scatter: list[tuple[float, float]] = field(default_factory=list)
+    caught: dict[str, bool] = field(default_factory=dict)
+    structures: set[str] = field(default_factory=set)
+    attained: bool | None = None
+
+    def __post_init__(self) -> None:
+        self.caught = {mutant.name: False for mutant in self.claim.mutants}
+
+    def add(self, judgement: Judgement, structure: str) -> None:
+        """Count one batch."""
+        self.structures.add(structure)
+        for status in Status:
+            self.counts[status] += judgement.count(status)
+        for name, (_, accepted) in judgement.premises.items():
+            self.accepted[name] = self.accepted.get(name, 0) + int(accepted.sum())
+        decided = (judgement.status == Status.HOLDS) | (judgement.status == Status.VIOLATED_UNCERTIFIED)
+        if not judgement.identity:
+            ratios = judgement.tightness()[decided]
+            self.ratios.append(ratios[~ratios.isnan()].cpu().numpy())
+        self._sample(judgement, decided)
+
+    def _sample(self, judgement: Judgement, decided: torch.Tensor) -> None:
+        room = min(SCATTER_POINTS - len(self.scatter), 24)
+        rows = torch.nonzero(decided).squeeze(-1)[: max(room, 0)].tolist()
+        for row in rows:
+            point = (float(judgement.smaller.mid[row]), float(judgement.larger.mid[row]))
+            if all(map(math.isfinite, point)):
+                self.scatter.append(point)
+
+    @property
+    def held(self) -> int:
+        """Instances with verified premises on which the claim holds."""
+        return self.counts[Status.HOLDS]
+
+    @property
+    def tested(self) -> int:
+        """All instances."""
+        return sum(self.counts.values())
+
+    def done(self, profile: Profile) -> bool:
+        """Whether the campaign has seen enough to stop."""
+        if self.counts[Status.INVALID]:
+            return True
+        if self.counts[Status.VIOLATED_UNCERTIFIED]:
+            return self.claim.refuted_by is None or len(self.structures) >= profile.structures
+        if self.claim.refuted_by is not None:
+            return False
+        enough = self.held >= profile.holds and len(self.structures) >= profile.structures
+        return enough and all(self.caught.values())
+
+    def verdict(self, profile: Profile) -> tuple[Verdict, str]:
+        """The claim's verdict and the reason for it."""
+        counts = self.counts
+        if self.claim.input == "real":
+            return Verdict.MEASURED, self._measured()
+        if counts[Status.INVALID]:
+            return Verdict.INVALID, f"{counts[Status.INVALID]} of {self.tested} instances gave NaN or an infinity"
+        if self.claim.refuted_by is not None:
+            return self._refutation(profile)
+        if counts[Status.VIOLATED_UNCERTIFIED]:
+            return (
+                Verdict.VIOLATED_UNCERTIFIED,
+                f"{counts[Status.VIOLATED_UNCERTIFIED]} of {self.tested} instances break it",
+            )
+        if self.held == 0:
+            return self._no_holds()
+        lived = [name for name, caught in self.caught.items() if not caught]
+        if lived:
+            return Verdict.TOOTHLESS, f"mutants that lived: {', '.join(lived)}"
+        if self.held < profile.holds and self.claim.stance is not Stance.CONJECTURED:
+            return (
+                Verdict.UNDECIDED,
+                f"{self.held:,} of the {profile.holds:,} holds that the profile {profile.name} asks for",
+            )
+        return Verdict.HOLDS, f"{self.held:,} instances, 0 violations"
+
+    def _measured(self) -> str:
+        words = [f"{count} {status.name.lower()}" for status, count in self.counts.items() if count]
+        return ", ".join(words)
+
+    def _refutation(self, profile: Profile) -> tuple[Verdict, str]:
+        broken = self.counts[Status.VIOLATED_UNCERTIFIED]
+        if broken:
+            return Verdict.REFUTED_UNCERTIFIED, f"{broken:,} of {self.tested:,} instances break it"
+        return Verdict.UNREFUTED, f"no counterexample in {self.tested:,} instances (profile {profile.name})"
+
+    def _no_holds(self) -> tuple[Verdict, str]:
+        rates = ", ".join(f"{name}: {count}/{self.tested}" for name, count in self.accepted.items())
+        if self.counts[Status.INCONCLUSIVE]:
+            return Verdict.UNDECIDED, f"none of {self.tested} instances was decided"
+        return Verdict.VACUOUS, f"no instance met all premises (accepted {rates or 'none stated'})"
+
+    def summary(self) -> dict[str, Any]:
+        """Tightness of the decided instances: median, maximum and histogram."""
+        ratios = np.concatenate(self.ratios) if self.ratios else np.empty(0)
+        finite = ratios[np.isfinite(ratios)]
+        if not len(finite):
+            return {"p50": None, "max": None, "histogram": None}
+        edges = [*HISTOGRAM_EDGES, max(4.0, float(finite.max()))]
+        counts, _ = np.histogram(finite, bins=edges)
+        return {
+            "p50": float(np.median(finite)),
+            "max": float(finite.max()),
+            "histogram": {"edges": edges, "counts": [int(c) for c in counts]},
+        }
+
+    def constants(self) -> list[dict[str, Any]]:
+        """Each constant as used, as printed, and as far as these instances would have let it move."""
+        best = self.summary()["max"]
+        rows = []
+        for name, exact in self.claim.constants.items():
+            found = None
+            if best and exact.scales == "larger":
+                found = float(exact.value) * best
+            elif best and exact.scales == "smaller":
+                found = float(exact.value) / best
+            rows.append(
+                {
+                    "name": name,
+                    "at": str(exact),
+                    "unit": exact.unit,
+                    "better": exact.better,
+                    "printed": exact.printed,
+                    "proved": str(exact) if self.claim.stance in (Stance.PROVED, Stance.CORRECTED) else None,
+                    "found": found,
+                }
+            )
+        return rows

@@ -1,0 +1,14 @@
+"""Hypothesis strategies: models, covariances, fine-tuning sets. Each draws a small recipe that shrinks; see README.md."""
+
+from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
+from boundcheck.strategies.models import linear_models, models, quadratic_models, two_layer_models
+
+__all__ = [
+    "displacements",
+    "fine_tunings",
+    "linear_models",
+    "models",
+    "quadratic_models",
+    "setups",
+    "two_layer_models",
+]

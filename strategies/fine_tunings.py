@@ -1,0 +1,272 @@
+"""Fine-tuning problems: a model, a fine-tuning set, an evaluation distribution, and labels at a chosen distance from the
+premises' edge.
+
+Labels are scaled, not models: y = α·F(θ_0) - α·R·u puts a premise number exactly where it is wanted, with α ≠ 1 and
+F(θ_0) ≠ 0 as a matter of course.
+"""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Literal, TypeVar
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from boundcheck.dynamics import Displaced, FineTuning, Setup, descend
+from boundcheck.errors import BoundcheckError
+from boundcheck.geometry import Family, Quadratic
+from boundcheck.strategies.lanes import LaneStream
+from boundcheck.strategies.models import Families, models
+from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues, rotation, shaped_inputs
+
+EDGE = 1.0 / 16.0
+"""The constant c of the step size and of the conditions (7), (8), (11)."""
+
+NUDGE = 2.0**-20
+"""How far from the edge "at the edge" is: an edge hit exactly is decided by rounding."""
+
+Placement = Literal["inside", "edge", "outside"]
+WELL_CONDITIONED = 0.6
+"""Share of lanes whose J_S is built to be well conditioned; the others are as their covariance makes them."""
+
+DEFAULT_STEPS = 4096
+_R = TypeVar("_R", bound="SetupRecipe")
+
+
+@dataclass(frozen=True)
+class SetupRecipe:
+    """The structure of a batch of Setups; `build` fills in the numbers, lane by lane.
+
+    Attributes:
+        family: the model. samples: m. points: N. placement: where the premise numbers sit: well inside (spread over
+            decades), just inside the edge, or outside. spectrum, eval_spectrum: kinds of the input covariances.
+        shared: how much of the training rotation the evaluation covariance shares, 0 to 1.
+        duplicates: make the second sample a near-duplicate of the first. long_steps: step sizes up to 1/2 instead of 1/16.
+        seed: of the lanes.
+
+    """
+
+    family: Family
+    samples: int
+    points: int
+    placement: Placement = "inside"
+    spectrum: SpectrumKind = "isotropic"
+    eval_spectrum: SpectrumKind = "isotropic"
+    shared: float = 1.0
+    duplicates: bool = False
+    long_steps: bool = False
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """Family and sizes."""
+        return f"{type(self.family).__name__} m={self.samples} k={self.family.outputs_count} N={self.points} {self.placement}"
+
+    def build(self, lanes: int, first: int = 0) -> Setup:
+        """Lanes first, …, first + lanes - 1."""
+        stream = LaneStream(self.seed, lanes, first)
+        bare = _bare(self, stream)
+        return _labelled(self, bare, stream)
+
+
+@dataclass(frozen=True)
+class DisplacedRecipe(SetupRecipe):
+    """A Setup with a second parameter vector at a random distance, inside the ball."""
+
+    def build(self, lanes: int, first: int = 0) -> Displaced:
+        """Lanes first, …, first + lanes - 1."""
+        setup = SetupRecipe.build(self, lanes, first)
+        stream = LaneStream(self.seed + 2**32, lanes, first)
+        size = stream.log_uniform(1e-3, 10.0)
+        tuned = setup.theta0 + size[:, None] * stream.unit(self.family.parameters)
+        rho0 = torch.where(stream.uniform() < 0.5, torch.inf, size * stream.choice(1 + NUDGE, 1.5, 4.0))
+        values = {f.name: getattr(setup, f.name) for f in fields(Setup)} | {"rho0": rho0}
+        return Displaced(**values, tuned=tuned)
+
+
+@dataclass(frozen=True)
+class FineTuningRecipe(SetupRecipe):
+    """A Setup and the limit of its descent. Batches are solved once and shared by all claims that ask for them."""
+
+    descent_steps: int = DEFAULT_STEPS
+
+    def build(self, lanes: int, first: int = 0) -> FineTuning:
+        """Lanes first, …, first + lanes - 1, each descended to its limit."""
+        return _solved(self, lanes, first)
+
+
+@lru_cache(maxsize=64)
+def _solved(recipe: FineTuningRecipe, lanes: int, first: int) -> FineTuning:
+    return descend(SetupRecipe.build(recipe, lanes, first), max_steps=recipe.descent_steps)
+
+
+def _bare(recipe: SetupRecipe, stream: LaneStream) -> Setup:
+    """Everything but labels, step size and ball."""
+    family, lanes = recipe.family, stream.lanes
+    frozen = {name: stream.normal(*shape) for name, shape in family.frozen_shapes().items()}
+    if isinstance(family, Quadratic):
+        frozen["root"] = frozen["root"] * stream.log_uniform(1e-2, 1.0)[:, None, None]
+    theta0 = stream.normal(family.parameters) * stream.log_uniform(0.1, 2.0)[:, None]
+    turn = rotation(stream.normal(family.features, family.features))
+    other = rotation(stream.normal(family.features, family.features) * (1.0 - recipe.shared)) @ turn
+    x_train = shaped_inputs(
+        stream.normal(recipe.samples, family.features), eigenvalues(stream, recipe.spectrum, family.features), turn
+    )
+    if recipe.duplicates and recipe.samples > 1:
+        gap = stream.log_uniform(1e-4, 1e-1)[:, None]
+        x_train[:, 1] = x_train[:, 0] + gap * stream.normal(family.features)
+    x_eval = (
+        shaped_inputs(
+            stream.normal(recipe.points, family.features),
+            eigenvalues(stream, recipe.eval_spectrum, family.features),
+            other,
+        )
+        * stream.log_uniform(0.3, 3.0)[:, None, None]
+    )
+    tame = (stream.uniform() < WELL_CONDITIONED)[:, None, None]
+    x_train = torch.where(tame, _well_conditioned(recipe, stream, theta0, frozen, x_train), x_train)
+    ones = torch.ones(lanes, dtype=torch.float64)
+    labels = torch.zeros(lanes, recipe.samples, family.outputs_count, dtype=torch.float64)
+    alpha = torch.exp(stream.normal())
+    return Setup(family, theta0, frozen, x_train, labels, x_eval, alpha, eta=ones, rho0=ones)
+
+
+def _well_conditioned(
+    recipe: SetupRecipe, stream: LaneStream, theta0: Tensor, frozen: dict[str, Tensor], x_train: Tensor
+) -> Tensor:
+    """Training inputs whose Jacobian has a condition number of a few: descents then converge within the budget.
+
+    Where the inputs are the Jacobian's rows up to weights (linear, two-layer) they are built as U·diag(s)·Vᵀ; the slopes of
+    the quadratic family are moved so that its Jacobian at θ_0 is such a matrix.
+    """
+    family, m, k = recipe.family, recipe.samples, recipe.family.outputs_count
+    rows, columns = (m * k, family.parameters) if isinstance(family, Quadratic) else (m, family.features)
+    rank = min(rows, columns)
+    left = rotation(stream.normal(rows, rows))[..., :rank]
+    right = rotation(stream.normal(columns, columns))[..., :rank]
+    spread = stream.log_uniform(1.0, 3.0)[:, None]
+    size = stream.log_uniform(0.3, 3.0)[:, None]
+    tame = (left * (size * spread ** -stream.uniform(rank))[:, None, :]) @ right.mT
+    if not isinstance(family, Quadratic):
+        return tame
+    slopes = k * family.dimension
+    zero = torch.cat([torch.zeros_like(x_train[..., :slopes]), x_train[..., slopes:]], dim=-1)
+    curved = family.jacobian(theta0, frozen, zero).flatten(-3, -2)
+    return torch.cat([(tame - curved).reshape(-1, m, slopes), x_train[..., slopes:]], dim=-1)
+
+
+def _labelled(recipe: SetupRecipe, bare: Setup, stream: LaneStream) -> Setup:
+    """Labels, step size and ball such that the premise numbers sit where the recipe wants them."""
+    lanes = bare.lanes
+    smallest, largest = bare.sigma_min.clamp(min=1e-300), bare.sigma_max.clamp(min=1e-300)
+    kappa = largest / smallest
+    inside = {
+        "inside": EDGE * stream.log_uniform(1e-3, 1.0),
+        "edge": torch.full((lanes,), EDGE * (1 - NUDGE), dtype=torch.float64),
+        "outside": EDGE * stream.choice(1 + NUDGE, 2.0, 16.0),
+    }[recipe.placement]
+    per_residual = _premise_numbers(bare, stream, kappa)
+    scale = inside / per_residual
+    residual = torch.where(per_residual > 0, scale, stream.log_uniform(1e-3, 10.0))
+    direction = _residual_direction(bare, stream)
+    start = bare.family.outputs(bare.theta0, bare.frozen, bare.x_train)
+    y_train = bare.alpha[:, None, None] * (start - residual[:, None, None] * direction)
+    top = 0.5 if recipe.long_steps else EDGE
+    h = top * torch.where(stream.uniform() < 0.5, 1 - NUDGE, stream.uniform(low=0.5, high=1.0))
+    eta = h / (bare.alpha.square() * largest.square())
+    tight_ball = residual / (smallest * EDGE) * torch.where(stream.uniform() < 0.5, 1.0, kappa)
+    rho0 = tight_ball * stream.choice(1 + NUDGE, 1 + NUDGE, 10.0, torch.inf)
+    return bare.with_leaves(bare.leaves() | {"y_train": y_train, "eta": eta, "rho0": rho0})
+
+
+def _premise_numbers(bare: Setup, stream: LaneStream, kappa: Tensor) -> Tensor:
+    """The binding premise number per unit of R: Lemma 6's alone or Theorem 7's, scale-free or with the paper's powers of κ."""
+    gamma = bare.overlap.clamp(min=1e-300)
+    beta_s, beta = bare.beta_train, bare.beta_eval
+    s, big = bare.sigma_min.clamp(min=1e-300), bare.sigma_max
+    a = beta_s / s.square()
+    b = bare.kernel_norm * beta_s * big / (gamma * s**3)
+    d = beta * big / (gamma * s.square())
+    paper = stream.uniform() < 0.5
+    a = a * torch.where(paper, kappa, 1.0)
+    b = b * torch.where(paper, kappa, 1.0)
+    d = d * torch.where(paper, kappa.square(), 1.0)
+    lemma = stream.uniform() < 0.3
+    return torch.nan_to_num(torch.where(lemma, a, torch.maximum(a, torch.maximum(b, d))), nan=1.0)
+
+
+def _residual_direction(bare: Setup, stream: LaneStream) -> Tensor:
+    """Unit residuals `[lanes, m, k]`: random, or along the weakest or the strongest direction of J_S."""
+    rows = bare.jacobian.shape[-2]
+    left = torch.linalg.svd(torch.nan_to_num(bare.jacobian), full_matrices=True).U
+    pick = stream.choice(0.0, 1.0, 2.0)[:, None]
+    vector = torch.where(pick == 0, stream.unit(rows), torch.where(pick == 1, left[..., -1], left[..., 0]))
+    return vector.unflatten(-1, bare.y_train.shape[-2:])
+
+
+def setups(
+    *, family: Families | None = None, max_samples: int = 3, max_points: int = 24
+) -> st.SearchStrategy[SetupRecipe]:
+    """A model with a fine-tuning set and an evaluation sample, before any descent.
+
+    Args:
+        family: a strategy of model families (default: every one with constants in closed form).
+        max_samples: largest m. max_points: largest N.
+
+    """
+    return _recipes(SetupRecipe, family, max_samples, max_points)
+
+
+def displacements(
+    *, family: Families | None = None, max_samples: int = 3, max_points: int = 24
+) -> st.SearchStrategy[DisplacedRecipe]:
+    """Setups with a second parameter vector anywhere in the ball (not the end of a descent)."""
+    return _recipes(DisplacedRecipe, family, max_samples, max_points)
+
+
+def fine_tunings(
+    *,
+    family: Families | None = None,
+    max_samples: int = 3,
+    max_points: int = 24,
+    placements: tuple[Placement, ...] = (),
+) -> st.SearchStrategy[FineTuningRecipe]:
+    """Setups descended to their limit.
+
+    Args:
+        family: a strategy of model families (default: every one with constants in closed form).
+        max_samples: largest m. max_points: largest N.
+        placements: where the premise numbers may sit (default: mostly inside and at the edge, now and then outside).
+
+    """
+    return _recipes(FineTuningRecipe, family, max_samples, max_points, placements)
+
+
+def _recipes(
+    kind: type[_R], family: Families | None, max_samples: int, max_points: int, placements: tuple[Placement, ...] = ()
+) -> st.SearchStrategy[_R]:
+    if max_samples < 1 or max_points < 1:
+        raise BoundcheckError(f"max_samples={max_samples}, max_points={max_points}", expected="whole numbers >= 1")
+
+    @st.composite
+    def draw(draw: st.DrawFn) -> _R:
+        model = draw(family if family is not None else models())
+        k = model.outputs_count
+        room = max(1, min(max_samples, model.parameters // k))
+        samples = draw(st.integers(1, room))
+        points = draw(st.integers(min(samples, max_points), max_points))
+        return kind(
+            family=model,
+            samples=samples,
+            points=points,
+            placement=draw(st.sampled_from(placements or ("inside", "edge", "inside", "edge", "inside", "outside"))),
+            spectrum=draw(st.sampled_from(KINDS)),
+            eval_spectrum=draw(st.sampled_from(KINDS)),
+            shared=draw(st.sampled_from([1.0, 0.0, 0.5, 0.9])),
+            duplicates=draw(st.sampled_from([False] * 7 + [True])),
+            long_steps=draw(st.sampled_from([False, False, False, True])),
+            seed=draw(st.integers(0, 2**31 - 1)),
+        )
+
+    return draw()

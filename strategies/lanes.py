@@ -1,0 +1,46 @@
+"""Random numbers keyed by lane: a lane's numbers do not depend on how many lanes are drawn, or on which device."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass
+class LaneStream:
+    """Numbers for lanes first, first + 1, …: each lane has a Philox generator of its own, keyed by (seed, lane).
+
+    Draws come in order: the second call continues where the first stopped, in every lane alike.
+    """
+
+    seed: int
+    lanes: int
+    first: int = 0
+
+    def __post_init__(self) -> None:
+        keys = range(self.first, self.first + self.lanes)
+        self._generators = [
+            np.random.Generator(np.random.Philox(key=np.array([self.seed, k], np.uint64))) for k in keys
+        ]
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers, `[lanes, *shape]`, float64."""
+        return torch.from_numpy(np.stack([g.standard_normal(shape) for g in self._generators]))
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Uniform numbers in [low, high), `[lanes, *shape]`, float64."""
+        return low + (high - low) * torch.from_numpy(np.stack([g.random(shape) for g in self._generators]))
+
+    def log_uniform(self, low: float, high: float) -> Tensor:
+        """Numbers in [low, high) with a uniform logarithm: `[lanes]`."""
+        return torch.exp(self.uniform(low=float(np.log(low)), high=float(np.log(high))))
+
+    def choice(self, *options: float) -> Tensor:
+        """One of the options a lane, each as likely: `[lanes]`."""
+        return torch.tensor(options, dtype=torch.float64)[(self.uniform() * len(options)).long()]
+
+    def unit(self, dim: int) -> Tensor:
+        """Uniform directions, `[lanes, dim]`."""
+        vector = self.normal(dim)
+        return vector / torch.linalg.vector_norm(vector, dim=-1, keepdim=True)

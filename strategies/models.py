@@ -1,0 +1,33 @@
+"""Hypothesis strategies of model families: sizes small enough that a violation is readable."""
+
+from hypothesis import strategies as st
+
+from boundcheck.geometry import Family, Linear, Quadratic, TwoLayer
+
+Families = st.SearchStrategy[Family]
+
+
+def linear_models(*, max_inputs: int = 6, max_outputs: int = 2) -> Families:
+    """f(θ, x) = Θ·x."""
+    return st.builds(Linear, inputs=st.integers(1, max_inputs), outputs_=st.integers(1, max_outputs))
+
+
+def quadratic_models(*, max_dimension: int = 5, max_outputs: int = 2) -> Families:
+    """f_j = a_jᵀθ + ½·c_j·θᵀAθ: the family whose smoothness constants are exact."""
+    return st.builds(Quadratic, dimension=st.integers(1, max_dimension), outputs_=st.integers(1, max_outputs))
+
+
+def two_layer_models(*, max_inputs: int = 5, max_width: int = 8, max_outputs: int = 2) -> Families:
+    """a·φ(W·x)/√width with the first layer trained, φ = tanh or softplus."""
+    return st.builds(
+        TwoLayer,
+        inputs=st.integers(1, max_inputs),
+        width=st.integers(1, max_width),
+        outputs_=st.integers(1, max_outputs),
+        activation=st.sampled_from(["tanh", "softplus"]),
+    )
+
+
+def models() -> Families:
+    """Any of the families with constants in closed form."""
+    return st.one_of(linear_models(), quadratic_models(), two_layer_models())

@@ -1,0 +1,5 @@
+"""Awasthi, Gupta, Kumar, Vijayaraghavan: Local Edits, Global Spillover. Importing this registers all its claims."""
+
+from boundcheck.theorems.local_edits import definition_4, lemma_6, lemma_8, linear_setting, theorem_7
+
+__all__ = ["definition_4", "lemma_6", "lemma_8", "linear_setting", "theorem_7"]
