@@ -5,12 +5,14 @@ by calling `premise`. The framework vmaps it over lanes.
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal
 
 from hypothesis.strategies import SearchStrategy
@@ -168,6 +170,7 @@ class Claim:
     input: Input = "generated"
     group: str = ""
     notes: Callable[[Problem], str] | None = None
+    registered_at: tuple[Path, int] = (Path(), 0)
 
     @property
     def key(self) -> str:
@@ -180,10 +183,9 @@ class Claim:
         return " ".join(inspect.cleandoc(self.check.__doc__ or "").split("\n\n")[0].split())
 
     @property
-    def location(self) -> tuple[str, int]:
-        """File and line of the claim's function."""
-        code = inspect.unwrap(self.check).__code__
-        return code.co_filename, code.co_firstlineno
+    def defined_in(self) -> Path:
+        """The file in which `theorem` made this claim (its function may come from another)."""
+        return self.registered_at[0]
 
     def state(self, problem: Problem, constants: Mapping[str, Tensor]) -> Outcome:
         """Sides and premises of **one** instance (leaves without the lane axis)."""
@@ -256,13 +258,14 @@ def theorem(
             input=input,
             group=group or identifier,
             notes=notes,
+            registered_at=_caller(),
         )
         _validate(claim)
         earlier = _CLAIMS.get(key)
-        if earlier is not None and earlier.location != claim.location:
+        if earlier is not None and earlier.registered_at != claim.registered_at:
             raise BoundcheckError(
-                f"the claim {key!r} at {':'.join(map(str, claim.location))} is already defined at "
-                f"{':'.join(map(str, earlier.location))}",
+                f"the claim {key!r} at {':'.join(map(str, claim.registered_at))} is already defined at "
+                f"{':'.join(map(str, earlier.registered_at))}",
                 expected="a key of its own for each claim",
                 remedy="rename one of them",
             )
@@ -270,6 +273,12 @@ def theorem(
         return claim
 
     return register
+
+
+def _caller() -> tuple[Path, int]:
+    """File and line of the code that called the decorator that called this."""
+    frame = sys._getframe(2)
+    return Path(frame.f_code.co_filename).resolve(), frame.f_lineno
 
 
 def _constants(check: Callable[..., Statement]) -> dict[str, Exact]:

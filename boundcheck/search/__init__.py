@@ -2,7 +2,7 @@
 
 from boundcheck.search.campaign import Options, run_campaign
 from boundcheck.search.evaluate import Evaluator
-from boundcheck.search.profiles import PROFILES, Profile, profile
+from boundcheck.profiles import PROFILES, Profile, profile
 from boundcheck.search.tally import Tally
 
 __all__ = ["PROFILES", "Evaluator", "Options", "Profile", "Tally", "profile", "run_campaign"]

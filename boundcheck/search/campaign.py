@@ -1,9 +1,11 @@
 """A campaign: Hypothesis draws structures, every lane of each is judged, mutants are tried, a failure is shrunk."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import hypothesis
@@ -14,11 +16,12 @@ from boundcheck.claim import Claim, Draws, build
 from boundcheck.problem import Problem, Recipe
 from boundcheck.record import Entry, store_counterexample
 from boundcheck.search.evaluate import Evaluator
-from boundcheck.search.profiles import Profile
+from boundcheck.profiles import Profile
 from boundcheck.search.tally import Tally
 from boundcheck.verdict import Judgement, Status, Verdict
 
-SHRINK_EVALUATIONS = 60
+SHRINK_EVALUATIONS = 24
+SHRINK_LANES = 64
 Progress = Callable[[int, int], None]
 
 
@@ -50,9 +53,10 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
     campaign = _Campaign(claim, options)
     error = ""
     try:
-        campaign.explore()
-        campaign.look_at_equality()
-        campaign.keep_counterexample()
+        with _one_thread():
+            campaign.explore()
+            campaign.look_at_equality()
+            campaign.keep_counterexample()
         verdict, reason = campaign.tally.verdict(options.profile)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -64,6 +68,17 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
     return campaign.entry(verdict, reason, time.perf_counter() - started)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread: sums then do not depend on the machine, and small batches run faster. Put back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class _Campaign:
     def __init__(self, claim: Claim, options: Options) -> None:
         self.claim = claim
@@ -71,6 +86,7 @@ class _Campaign:
         self.tally = Tally(claim)
         self.evaluator = Evaluator(claim)
         self.counterexample: str | None = None
+        self.notes = ""
         self._breaking: Any = None
 
     def explore(self) -> None:
@@ -99,6 +115,8 @@ class _Campaign:
         if judgement.count(Status.VIOLATED_UNCERTIFIED) and self._breaking is None:
             self._breaking = drawn
         self._try_mutants(problem, judgement)
+        if self.claim.notes and not self.notes:
+            self.notes = self.claim.notes(problem)
         if self.options.progress:
             self.options.progress(self.tally.held, self.options.profile.holds)
 
@@ -152,7 +170,7 @@ class _Campaign:
             calls += 1
             if calls > SHRINK_EVALUATIONS:
                 return False
-            problem = self._build(drawn)
+            problem = build(drawn, SHRINK_LANES).to(self.options.device)
             judgement = self.evaluator(problem)
             if judgement.count(Status.VIOLATED_UNCERTIFIED):
                 best.append((drawn, problem, judgement))
@@ -166,8 +184,7 @@ class _Campaign:
             suppress_health_check=list(HealthCheck),
         )
         try:
-            finder = hypothesis.find
-            finder(self.claim.over, breaks, settings=quiet, random=_random(self.options.seed))
+            hypothesis.find(self.claim.over, breaks, settings=quiet, random=Random(self.options.seed))
         except hypothesis.errors.HypothesisException:
             pass  # the budget ended the shrink: the last breaking structure stands
         if not best:
@@ -210,6 +227,7 @@ class _Campaign:
                 "lived": [name for name, caught in tally.caught.items() if not caught],
             },
             "ablations": [],
+            "notes": self.notes,
             "counterexample": self.counterexample,
             "structures": len(tally.structures),
             "seed": self.options.seed,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from boundcheck.claim import Claim, Stance
-from boundcheck.search.profiles import Profile
+from boundcheck.profiles import Profile
 from boundcheck.verdict import Judgement, Status, Verdict
 
 SCATTER_POINTS = 200

@@ -1,6 +1,6 @@
 """How hard a run looks: profiles by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from boundcheck.errors import BoundcheckError
 
@@ -15,7 +15,6 @@ class Profile:
         structures: at least so many structures are looked at before a claim may stop.
         examples: at most so many are drawn.
         batches: batches of each structure (one trace serves them all).
-        descent_steps: steps after which a descent that has not converged is given up (inconclusive).
 
     """
 
@@ -25,7 +24,10 @@ class Profile:
     structures: int
     examples: int
     batches: int
-    descent_steps: int = 8192
+
+    def asking(self, holds: int) -> "Profile":
+        """The same profile with another number of holds."""
+        return replace(self, holds=holds)
 
 
 PROFILES = {

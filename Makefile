@@ -1,0 +1,40 @@
+# `make verify` and `make test` need Python 3.11+ and make, nothing else: they make their own environment in .venv.
+PYTHON  ?= python3
+VENV    ?= .venv
+PROFILE ?= default
+DEVICE  ?= cpu
+JOBS    ?= 2
+RUN     ?= reports/latest/run.json
+BIN     := $(VENV)/bin
+
+.PHONY: help verify test lint bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "boundcheck needs Python 3.11 or newer; '$(PYTHON)' is older. Name another: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+verify: $(VENV)/.ready ## check every claim (PROFILE=fast|default|deep DEVICE=cpu|cuda|auto JOBS=2), write $(RUN)
+	$(BIN)/python -m pytest theorems -n $(JOBS) --dist loadgroup -q \
+		--boundcheck-profile $(PROFILE) --boundcheck-device $(DEVICE) --boundcheck-save $(RUN)
+
+test: lint ## lint, types, import contract and all tests
+	$(BIN)/python -m pytest tests -n $(JOBS) -q
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy boundcheck tests
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
+	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s
+
+clean: ## remove the environment and everything made
+	rm -rf $(VENV) build dist *.egg-info .boundcheck .benchmarks .hypothesis .pytest_cache .mypy_cache .ruff_cache reports/latest

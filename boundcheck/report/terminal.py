@@ -1,0 +1,139 @@
+"""A run as plain text: the closing table, the constants, what fell and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from boundcheck.verdict import MEANING, PASSING, Verdict
+
+Entry = dict[str, Any]
+
+
+def closing_page(entries: Sequence[Entry]) -> str:
+    """The whole page: verdicts, constants, refutations, real data, failures."""
+    generated = sorted((e for e in entries if e["input"] == "generated"), key=_key)
+    real = sorted((e for e in entries if e["input"] == "real"), key=_key)
+    parts = [verdict_table(generated)] if generated else []
+    for page in (constants_table(generated), refutations(generated), real_table(real), problems(entries), totals(entries)):
+        if page:
+            parts.append(page)
+    return "\n\n".join(parts)
+
+
+def _key(entry: Entry) -> tuple[str, str]:
+    return entry["id"], entry["form"]
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry['id']}:{entry['form']}"
+
+
+def verdict_table(entries: Sequence[Entry]) -> str:
+    """One row a claim: verdict, counts, rates, the premise most often missed, tightness, mutants."""
+    rows = [
+        [
+            _name(e),
+            e["verdict"],
+            f"{e['held']:,}",
+            f"{e['violated'] + e['violated_uncertified']:,}",
+            _rate(e, "vacuous"),
+            _rate(e, "unverified"),
+            _rate(e, "inconclusive"),
+            _hardest_premise(e),
+            _number(e["tightness"]["p50"]),
+            _number(e["tightness"]["max"]) + (" attained" if e["attained"] else ""),
+            _mutants(e),
+        ]
+        for e in entries
+    ]
+    headers = ["claim", "verdict", "holds", "broken", "vacuous", "unverif.", "inconcl."]
+    headers += ["hardest premise", "median", "tightest", "mutants caught"]
+    return str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, colalign=_right(11, 2, 9)))
+
+
+def _right(columns: int, first: int, last: int) -> list[str]:
+    numeric = {*range(first, 7), 8}
+    return ["right" if first <= c <= last and c in numeric else "left" for c in range(columns)]
+
+
+def _rate(entry: Entry, what: str) -> str:
+    return f"{100 * entry[what] / entry['tested']:.1f} %" if entry["tested"] else "-"
+
+
+def _hardest_premise(entry: Entry) -> str:
+    if not entry["premises"] or not entry["tested"]:
+        return "none stated"
+    hardest = min(entry["premises"], key=lambda p: p["accepted"])
+    return f"{hardest['name']} {100 * hardest['accepted'] / entry['tested']:.0f} %"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _mutants(entry: Entry) -> str:
+    caught, lived = entry["mutants"]["caught"], entry["mutants"]["lived"]
+    if not caught and not lived:
+        return "-"
+    return f"{len(caught)}/{len(caught) + len(lived)}" + (f" lived: {', '.join(lived)}" if lived else "")
+
+
+def constants_table(entries: Sequence[Entry]) -> str:
+    """Printed, used and found for each constant that scales a side."""
+    rows = [
+        [_name(e), c["name"], c["unit"], c["printed"] or "-", c["at"], _number(c["found"]), c["better"]]
+        for e in entries
+        for c in e["constants"]
+        if c["better"]
+    ]
+    if not rows:
+        return ""
+    headers = ["claim", "constant", "of", "printed", "checked", "found", "stronger if"]
+    note = "found: what the tightest instance seen would still allow; no search was made for a worse one."
+    return "Constants\n" + str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True)) + f"\n{note}"
+
+
+def refutations(entries: Sequence[Entry]) -> str:
+    """What fell: the statement and where its counterexample lies."""
+    fallen = [e for e in entries if e["counterexample"]]
+    lines = []
+    for e in fallen:
+        lines += [f"{_name(e)} {e['verdict']}: {e['statement']}", f"    {e['reason']}; counterexample {e['counterexample']}"]
+    return "\n".join(["False statements and their instances", *lines]) if lines else ""
+
+
+def real_table(entries: Sequence[Entry]) -> str:
+    """Measured on real data: informs, never gates."""
+    if not entries:
+        return ""
+    rows = [
+        [_name(e), e["verdict"], e["reason"], _hardest_premise(e), _number(e["tightness"]["p50"]), _number(e["tightness"]["max"])]
+        for e in entries
+    ]
+    headers = ["claim", "verdict", "instances", "hardest premise", "median", "tightest"]
+    table = str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
+    notes: dict[str, None] = dict.fromkeys(e["notes"] for e in entries if e["notes"])
+    return "\n".join(["Real data (these rows inform and never gate)", table, *notes])
+
+
+def problems(entries: Sequence[Entry]) -> str:
+    """What is not green, with the meaning of its verdict."""
+    return "\n".join(failure(e) for e in sorted(entries, key=_key) if Verdict(e["verdict"]) not in PASSING)
+
+
+def failure(entry: Entry) -> str:
+    """Why a claim's test is red: verdict, reason, meaning and where to look."""
+    verdict = Verdict(entry["verdict"])
+    where = f" Counterexample: {entry['counterexample']}." if entry["counterexample"] else ""
+    return f"{_name(entry)} is {verdict}: {entry['reason'].rstrip('.')}. ({MEANING[verdict]}.){where}"
+
+
+def totals(entries: Sequence[Entry]) -> str:
+    """One line: how many claims ended how."""
+    counts: dict[str, int] = {}
+    for e in entries:
+        counts[e["verdict"]] = counts.get(e["verdict"], 0) + 1
+    words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    tested = sum(e["tested"] for e in entries)
+    return f"{len(entries)} claims: {words}; {tested:,} instances judged"
