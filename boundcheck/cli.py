@@ -32,7 +32,11 @@ def main() -> None:
 
 @main.command("list")
 @click.option(
-    "--claims", "paths", multiple=True, type=click.Path(path_type=Path), help="A file or folder of your own claims; repeatable."
+    "--claims",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file or folder of your own claims; repeatable.",
 )
 @click.option("--stance", help="Only claims of this stance: printed, proved, corrected or conjectured.")
 def list_claims(paths: tuple[Path, ...], stance: str | None) -> None:
@@ -41,7 +45,7 @@ def list_claims(paths: tuple[Path, ...], stance: str | None) -> None:
     \b
     Example: boundcheck list --claims my_claims --stance proved
     """
-    from boundcheck.claim import Stance, registered_claims  # noqa: PLC0415
+    from boundcheck.claim import Stance, registered_claims
 
     if stance is not None and stance not in list(Stance):
         raise BoundcheckError(f"--stance {stance}", expected=f"one of {', '.join(Stance)}")
@@ -64,8 +68,8 @@ def report(run: Path) -> None:
     \b
     Example: boundcheck report reports/latest/run.json
     """
-    from boundcheck.record import read_run  # noqa: PLC0415
-    from boundcheck.report import closing_page  # noqa: PLC0415
+    from boundcheck.record import read_run
+    from boundcheck.report import closing_page
 
     data = read_run(run)
     click.echo(closing_page(data["claims"]))

@@ -32,7 +32,7 @@ class Profile:
 
 PROFILES = {
     "fast": Profile("fast", holds=200, lanes=64, structures=6, examples=24, batches=1),
-    "default": Profile("default", holds=20_000, lanes=1024, structures=12, examples=64, batches=2),
+    "default": Profile("default", holds=20_000, lanes=1024, structures=16, examples=64, batches=2),
     "deep": Profile("deep", holds=1_000_000, lanes=1024, structures=64, examples=400, batches=8),
 }
 

@@ -88,7 +88,7 @@ def _check_device(name: str) -> str:
     """The device to use. Only a name other than cpu costs the import of torch."""
     if name == "cpu":
         return name
-    import torch  # noqa: PLC0415
+    import torch
 
     present = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if name == "auto":
@@ -97,7 +97,9 @@ def _check_device(name: str) -> str:
         return name
     if name in present:
         return name
-    raise BoundcheckError(f"--boundcheck-device={name}", expected=f"one of {', '.join(['cpu', 'auto', *present])} on this machine")
+    raise BoundcheckError(
+        f"--boundcheck-device={name}", expected=f"one of {', '.join(['cpu', 'auto', *present])} on this machine"
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ collection
@@ -127,7 +129,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> pytest.Item | None:
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: object) -> pytest.Item | None:
     """A claim defined in this module becomes a test function named by its key."""
     claims = sys.modules.get("boundcheck.claim")
     if claims is None or not isinstance(obj, claims.Claim) or obj.defined_in != collector.path.resolve():
@@ -144,9 +146,9 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
 
 def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
     def check(request: pytest.FixtureRequest) -> None:
-        from boundcheck.report.terminal import failure  # noqa: PLC0415
-        from boundcheck.search import Options, run_campaign  # noqa: PLC0415
-        from boundcheck.verdict import PASSING, Verdict  # noqa: PLC0415
+        from boundcheck.report.terminal import failure
+        from boundcheck.search import Options, run_campaign
+        from boundcheck.verdict import PASSING, Verdict
 
         config = request.config
         options = Options(
@@ -196,7 +198,7 @@ class _Recorder:
             self._write()
 
     def _write(self) -> None:
-        from boundcheck.record import make_run, write_run  # noqa: PLC0415
+        from boundcheck.record import make_run, write_run
 
         path = _run_path(self.config)
         run = make_run(
@@ -224,7 +226,7 @@ class _Recorder:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:
             return
-        from boundcheck.report.terminal import closing_page  # noqa: PLC0415
+        from boundcheck.report.terminal import closing_page
 
         terminalreporter.section("boundcheck")
         for line in closing_page(self.entries).splitlines():

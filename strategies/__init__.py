@@ -1,9 +1,14 @@
 """Hypothesis strategies: models, covariances, fine-tuning sets. Each draws a small recipe that shrinks; see README.md."""
 
+from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
 from boundcheck.strategies.models import linear_models, models, quadratic_models, two_layer_models
 
 __all__ = [
+    "CovariancePairs",
+    "Covariances",
+    "covariance_pairs",
+    "covariances",
     "displacements",
     "fine_tunings",
     "linear_models",

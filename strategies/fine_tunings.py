@@ -93,11 +93,12 @@ class FineTuningRecipe(SetupRecipe):
 
     def build(self, lanes: int, first: int = 0) -> FineTuning:
         """Lanes first, …, first + lanes - 1, each descended to its limit."""
-        return _solved(self, lanes, first)
+        return _solved(self, lanes, first, str(torch.get_default_device()))
 
 
 @lru_cache(maxsize=64)
-def _solved(recipe: FineTuningRecipe, lanes: int, first: int) -> FineTuning:
+def _solved(recipe: FineTuningRecipe, lanes: int, first: int, device: str) -> FineTuning:  # noqa: ARG001
+    """`device` is where torch puts new tensors; it is here to be part of the cache's key."""
     return descend(SetupRecipe.build(recipe, lanes, first), max_steps=recipe.descent_steps)
 
 
@@ -147,7 +148,8 @@ def _well_conditioned(
     right = rotation(stream.normal(columns, columns))[..., :rank]
     spread = stream.log_uniform(1.0, 3.0)[:, None]
     size = stream.log_uniform(0.3, 3.0)[:, None]
-    tame = (left * (size * spread ** -stream.uniform(rank))[:, None, :]) @ right.mT
+    values = size * torch.exp(-stream.uniform(rank) * torch.log(spread))
+    tame = (left * values[:, None, :]) @ right.mT
     if not isinstance(family, Quadratic):
         return tame
     slopes = k * family.dimension

@@ -7,6 +7,11 @@ import torch
 from torch import Tensor
 
 
+def _on_device(numbers: np.ndarray) -> Tensor:
+    """On torch's default device: the same numbers, drawn on the CPU, whatever it is."""
+    return torch.from_numpy(numbers).to(torch.get_default_device())
+
+
 @dataclass
 class LaneStream:
     """Numbers for lanes first, first + 1, …: each lane has a Philox generator of its own, keyed by (seed, lane).
@@ -26,11 +31,11 @@ class LaneStream:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers, `[lanes, *shape]`, float64."""
-        return torch.from_numpy(np.stack([g.standard_normal(shape) for g in self._generators]))
+        return _on_device(np.stack([g.standard_normal(shape) for g in self._generators]))
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high), `[lanes, *shape]`, float64."""
-        return low + (high - low) * torch.from_numpy(np.stack([g.random(shape) for g in self._generators]))
+        return low + (high - low) * _on_device(np.stack([g.random(shape) for g in self._generators]))
 
     def log_uniform(self, low: float, high: float) -> Tensor:
         """Numbers in [low, high) with a uniform logarithm: `[lanes]`."""

@@ -1,5 +1,6 @@
 """Eigenvalues of covariances by kind, and rotations built from free parameters."""
 
+import math
 from typing import Literal, get_args
 
 import torch
@@ -12,35 +13,47 @@ SpectrumKind = Literal["isotropic", "spiked", "power_law", "conditioned", "any"]
 KINDS: tuple[SpectrumKind, ...] = get_args(SpectrumKind)
 
 
-def eigenvalues(stream: LaneStream, kind: SpectrumKind, dim: int, *, max_condition: float = 100.0) -> Tensor:
-    """Positive eigenvalues, decreasing, the largest 1: `[lanes, dim]`.
+def log_eigenvalues(stream: LaneStream, kind: SpectrumKind, dim: int, *, max_condition: float = 100.0) -> Tensor:
+    """Logarithms of positive eigenvalues, decreasing, the largest 0: `[lanes, dim]`.
 
     Kinds:
-        isotropic: all equal. spiked: one or two large ones over a flat floor. power_law: i^-s, s in [0.5, 3].
-        conditioned: log-spaced down to the condition number. any: independent, of any order of magnitude allowed.
+        isotropic: all equal. spiked: one or two large ones over a flat floor. power_law: i^-s, s in [0.5, 3] as far as
+        the condition number allows. conditioned: log-spaced down to the condition number. any: independent, of any
+        order of magnitude allowed.
 
     Every kind keeps the condition number at most `max_condition` (>= 1).
+
+    Raises:
+        BoundcheckError: for a condition number below 1 or a kind that does not exist.
+
     """
-    if max_condition < 1:
+    if not max_condition >= 1:
         raise BoundcheckError(f"max_condition={max_condition}", expected="a number >= 1")
-    floor = 1.0 / max_condition
+    # Logarithms throughout: torch's powers differ in the last bit with a lane's place in its batch, exp and log do not.
+    depth = math.log(max_condition)
     index = torch.arange(dim, dtype=torch.float64)
     if kind == "isotropic":
-        values = torch.ones(stream.lanes, dim, dtype=torch.float64)
+        logs = torch.zeros(stream.lanes, dim, dtype=torch.float64)
     elif kind == "spiked":
         spikes = 1 + (stream.uniform() * 2).long()
-        base = stream.log_uniform(max(floor, 1e-12), 1.0)[:, None]
-        values = torch.where(index < spikes[:, None], torch.ones_like(base), base)
+        base = -depth * stream.uniform()[:, None]
+        logs = torch.where(index < spikes[:, None], torch.zeros_like(base), base)
     elif kind == "power_law":
-        values = (index + 1) ** -stream.uniform(low=0.5, high=3.0)[:, None]
+        steepest = min(3.0, depth / math.log(max(dim, 2)))
+        logs = -torch.log(index + 1) * stream.uniform(low=min(0.5, steepest), high=steepest)[:, None]
     elif kind == "conditioned":
-        values = floor ** (index / max(dim - 1, 1)).expand(stream.lanes, dim)
+        logs = (-depth * index / max(dim - 1, 1)).repeat(stream.lanes, 1)
     elif kind == "any":
-        values = floor ** stream.uniform(dim)
+        logs = -depth * stream.uniform(dim)
     else:
         raise BoundcheckError(f"the spectrum kind {kind!r}", expected=f"one of {', '.join(KINDS)}")
-    values = values.sort(dim=-1, descending=True).values
-    return (values / values[:, :1]).clamp(min=floor)
+    logs = logs.sort(dim=-1, descending=True).values
+    return logs - logs[:, :1]
+
+
+def eigenvalues(stream: LaneStream, kind: SpectrumKind, dim: int, *, max_condition: float = 100.0) -> Tensor:
+    """Positive eigenvalues, decreasing, the largest 1: `[lanes, dim]`; see `log_eigenvalues`."""
+    return torch.exp(log_eigenvalues(stream, kind, dim, max_condition=max_condition))
 
 
 def rotation(free: Tensor) -> Tensor:

@@ -14,11 +14,15 @@ def closing_page(entries: Sequence[Entry]) -> str:
     """The whole page: verdicts, constants, refutations, real data, failures."""
     generated = sorted((e for e in entries if e["input"] == "generated"), key=_key)
     real = sorted((e for e in entries if e["input"] == "real"), key=_key)
-    parts = [verdict_table(generated)] if generated else []
-    for page in (constants_table(generated), refutations(generated), real_table(real), problems(entries), totals(entries)):
-        if page:
-            parts.append(page)
-    return "\n\n".join(parts)
+    pages = [
+        verdict_table(generated) if generated else "",
+        constants_table(generated),
+        refutations(generated),
+        real_table(real),
+        problems(entries),
+        totals(entries),
+    ]
+    return "\n\n".join(page for page in pages if page)
 
 
 def _key(entry: Entry) -> tuple[str, str]:
@@ -40,21 +44,27 @@ def verdict_table(entries: Sequence[Entry]) -> str:
             _rate(e, "vacuous"),
             _rate(e, "unverified"),
             _rate(e, "inconclusive"),
-            _hardest_premise(e),
             _number(e["tightness"]["p50"]),
-            _number(e["tightness"]["max"]) + (" attained" if e["attained"] else ""),
+            _number(e["tightness"]["max"]) + (" =" if e["attained"] else ""),
             _mutants(e),
+            _hardest_premise(e),
         ]
         for e in entries
     ]
     headers = ["claim", "verdict", "holds", "broken", "vacuous", "unverif.", "inconcl."]
-    headers += ["hardest premise", "median", "tightest", "mutants caught"]
-    return str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, colalign=_right(11, 2, 9)))
+    headers += ["median", "tightest", "mutants", "hardest premise"]
+    align = ["left", "left", *["right"] * 6, "left", "left", "left"]
+    table = tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, colalign=align)
+    return f"{table}\n{LEGEND}"
 
 
-def _right(columns: int, first: int, last: int) -> list[str]:
-    numeric = {*range(first, 7), 8}
-    return ["right" if first <= c <= last and c in numeric else "left" for c in range(columns)]
+LEGEND = (
+    "holds: premises verified and the inequality decided, both by computed error bounds. vacuous: a premise is false.\n"
+    "unverif.: a premise is undecided or rests on an estimate. inconcl.: the sides are closer than their error bounds.\n"
+    "median, tightest: smaller side / larger side (1: attained; a trailing = says that the declared equality case\n"
+    "was evaluated and both sides agree within their error bounds). mutants: wrong neighbours caught / tried.\n"
+    "hardest premise: the one met least often, and by how many instances."
+)
 
 
 def _rate(entry: Entry, what: str) -> str:
@@ -65,7 +75,7 @@ def _hardest_premise(entry: Entry) -> str:
     if not entry["premises"] or not entry["tested"]:
         return "none stated"
     hardest = min(entry["premises"], key=lambda p: p["accepted"])
-    return f"{hardest['name']} {100 * hardest['accepted'] / entry['tested']:.0f} %"
+    return f"{100 * hardest['accepted'] / entry['tested']:3.0f} %  {hardest['name']}"
 
 
 def _number(value: float | None) -> str:
@@ -99,7 +109,10 @@ def refutations(entries: Sequence[Entry]) -> str:
     fallen = [e for e in entries if e["counterexample"]]
     lines = []
     for e in fallen:
-        lines += [f"{_name(e)} {e['verdict']}: {e['statement']}", f"    {e['reason']}; counterexample {e['counterexample']}"]
+        lines += [
+            f"{_name(e)} {e['verdict']}: {e['statement']}",
+            f"    {e['reason']}; counterexample {e['counterexample']}",
+        ]
     return "\n".join(["False statements and their instances", *lines]) if lines else ""
 
 
@@ -108,7 +121,14 @@ def real_table(entries: Sequence[Entry]) -> str:
     if not entries:
         return ""
     rows = [
-        [_name(e), e["verdict"], e["reason"], _hardest_premise(e), _number(e["tightness"]["p50"]), _number(e["tightness"]["max"])]
+        [
+            _name(e),
+            e["verdict"],
+            e["reason"],
+            _hardest_premise(e),
+            _number(e["tightness"]["p50"]),
+            _number(e["tightness"]["max"]),
+        ]
         for e in entries
     ]
     headers = ["claim", "verdict", "instances", "hardest premise", "median", "tightest"]

@@ -41,13 +41,13 @@ class Enclosure:
     def lower(self) -> Tensor:
         """A number below the exact value."""
         difference = self.mid - self.rad
-        return torch.nextafter(difference, difference.new_full((), -torch.inf))
+        return torch.where(self.rad == 0, self.mid, torch.nextafter(difference, difference.new_full((), -torch.inf)))
 
     @property
     def upper(self) -> Tensor:
         """A number above the exact value."""
         total = self.mid + self.rad
-        return torch.nextafter(total, total.new_full((), torch.inf))
+        return torch.where(self.rad == 0, self.mid, torch.nextafter(total, total.new_full((), torch.inf)))
 
     @property
     def magnitude(self) -> Tensor:

@@ -14,10 +14,14 @@ from boundcheck.rigor.rules import aten, matmul, mul, rule, sub
 LINALG_ERROR: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 
 
-def _sane(x: Enclosure) -> tuple[Tensor, Tensor]:
-    """The matrices with each that is not finite replaced by zeros (LAPACK raises on NaN), and which those are."""
-    good = (x.mid.isfinite().all(-1) & x.rad.isfinite().all(-1)).all(-1)
-    return torch.where(good[..., None, None], x.mid, 0.0), good
+def _sane(x: Enclosure) -> tuple[Tensor, Tensor, Tensor]:
+    """The matrices, each that is not finite replaced by zeros (LAPACK raises on NaN); which are finite; which also known.
+
+    A matrix of finite values and infinite radii is a number of which nothing is known, not an invalid one.
+    """
+    finite = x.mid.isfinite().all(-1).all(-1)
+    known = finite & x.rad.isfinite().all(-1).all(-1)
+    return torch.where(finite[..., None, None], x.mid, 0.0), finite, known
 
 
 def orthonormality_defect(q: Tensor) -> Tensor:
@@ -30,16 +34,16 @@ def orthonormality_defect(q: Tensor) -> Tensor:
 
 def singular_values(x: Enclosure) -> Enclosure:
     """All min(m, n) singular values, decreasing, of each matrix."""
-    matrix, good = _sane(x)
+    matrix, finite, good = _sane(x)
     u, s, vh = _svd(matrix)
     product = matmul(mul(Enclosure.exactly(u), Enclosure.exactly(s.unsqueeze(-2))), Enclosure.exactly(vh))
     residual = sub(Enclosure(matrix, torch.where(good[..., None, None], x.rad, 0.0)), product)
     error = frobenius_upper(residual.magnitude)[..., 0]
     # ‖XᵀX - I‖ <= d keeps the singular values of X within [1 - d, 1 + d]; two factors, U and V.
-    defect = (1 + orthonormality_defect(u)) * (1 + orthonormality_defect(vh.mT)) - 1
-    rad = widen(error + s * (defect[..., 0] + 2.0**-52))
-    rad = torch.where(good[..., None], torch.where(defect[..., 0] < 0.5, rad, torch.inf), torch.inf)
-    return Enclosure(torch.where(good[..., None], s, torch.nan), rad)
+    left, right = orthonormality_defect(u)[..., 0], orthonormality_defect(vh.mT)[..., 0]
+    rad = widen(error + s * (left + right + left * right))
+    rad = torch.where(good[..., None] & (left < 0.5) & (right < 0.5), rad, torch.inf)
+    return Enclosure(torch.where(finite[..., None], s, torch.nan), rad)
 
 
 def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,7 +93,7 @@ def qr(x: Enclosure, mode: str = "reduced") -> list[Enclosure]:
     """
     if mode != "reduced":
         raise UnknownOperatorError(f"aten.linalg_qr with mode={mode!r}")
-    matrix, good = _sane(x)
+    matrix, finite, good = _sane(x)
     q, r = torch.linalg.qr(matrix)
     unknown = Enclosure(r, torch.full_like(r, torch.inf))
     if matrix.shape[-1] > matrix.shape[-2]:
@@ -99,15 +103,16 @@ def qr(x: Enclosure, mode: str = "reduced") -> list[Enclosure]:
     error = frobenius_upper(residual.magnitude)
     least = singular_values(x).lower[..., -1:, None]
     angle = torch.where(least > 0, error / least, torch.inf)
-    rad = widen(1.4142135623730954 * angle + orthonormality_defect(q))
-    rad = torch.where(good[..., None, None] & (angle < 0.5), rad, torch.inf)
-    return [Enclosure(torch.where(good[..., None, None], q, torch.nan), rad.expand_as(q).clone()), unknown]
+    defect = orthonormality_defect(q)
+    rad = widen(1.4142135623730954 * angle + defect)
+    rad = torch.where(good[..., None, None] & (angle < 0.5) & (defect < 0.5), rad, torch.inf)
+    return [Enclosure(torch.where(finite[..., None, None], q, torch.nan), rad.expand_as(q).clone()), unknown]
 
 
 @rule(aten._linalg_eigh.default)
 def eigh(x: Enclosure, uplo: str = "L", compute_v: bool = True) -> list[Enclosure]:
     """Eigenvalues of a symmetric matrix, ascending; no enclosure for eigenvectors."""
-    matrix, good = _sane(x)
+    matrix, finite, good = _sane(x)
     symmetric = (
         torch.tril(matrix) + torch.tril(matrix, -1).mT if uplo == "L" else torch.triu(matrix) + torch.triu(matrix, 1).mT
     )
@@ -121,7 +126,7 @@ def eigh(x: Enclosure, uplo: str = "L", compute_v: bool = True) -> list[Enclosur
     rad = widen(frobenius_upper(residual.magnitude)[..., 0] + values.abs() * (2 * defect + defect * defect))
     rad = torch.where(good[..., None] & (defect < 0.5), rad, torch.inf)
     unknown = Enclosure(x.mid.new_full((1,), torch.nan), x.mid.new_full((1,), torch.inf))
-    return [Enclosure(torch.where(good[..., None], values, torch.nan), rad), unknown]
+    return [Enclosure(torch.where(finite[..., None], values, torch.nan), rad), unknown]
 
 
 @rule(aten._linalg_solve_ex.default)
@@ -131,9 +136,9 @@ def solve(a: Enclosure, b: Enclosure, *, left: bool = True, check_errors: bool =
         raise UnknownOperatorError("aten._linalg_solve_ex with left=False")
     vector = b.mid.dim() == a.mid.dim() - 1
     right = Enclosure(b.mid.unsqueeze(-1), b.rad.unsqueeze(-1)) if vector else b
-    matrix, good = _sane(a)
+    matrix, finite, good = _sane(a)
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
-    inverse = torch.linalg.inv_ex(torch.where(good[..., None, None], matrix, identity))[0]
+    inverse = torch.linalg.inv_ex(torch.where(finite[..., None, None], matrix, identity))[0]
     approximate = Enclosure.exactly(inverse)
     guess = inverse @ right.mid
     defect = sub(Enclosure.exactly(identity), matmul(approximate, Enclosure(matrix, a.rad)))

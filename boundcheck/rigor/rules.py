@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import UnknownOperatorError
-from boundcheck.rigor.enclosure import UNIT_ROUNDOFF, Enclosure, gamma, rounding, widen
+from boundcheck.rigor.enclosure import UNDERFLOW, UNIT_ROUNDOFF, Enclosure, gamma, rounding, widen
 
 aten = torch.ops.aten
 Rule = Callable[..., Any]
 _RULES: dict[Any, Rule] = {}
+
+SMALLEST_NORMAL = 2.0**-1022
 
 ULPS = {
     "tanh": 4.0,
@@ -30,6 +32,7 @@ ULPS = {
     "erf": 8.0,
     "pow": 4.0,
     "sigmoid": 8.0,
+    "sqrt": 2.0,  # MKL's vector routine does not round correctly: 1 % of its roots are off by up to 1.1 units
 }
 
 
@@ -71,6 +74,21 @@ def _pair(x: Any, y: Any) -> tuple[Enclosure, Enclosure]:
     return enclosed(x, like), enclosed(y, like)
 
 
+def _in_double(value: Tensor) -> Tensor:
+    """A tensor whose rounding the rules know: float64 for any floating type (the numbers stay as they are)."""
+    return value.to(torch.float64) if value.dtype.is_floating_point else value
+
+
+def _infinite(x: Enclosure) -> Tensor:
+    """Where x is exactly an infinity (a ball of infinite radius, say), and not a number that overflowed."""
+    return x.mid.isinf() & (x.rad == 0)
+
+
+def _nonzero(x: Enclosure) -> Tensor:
+    """Where x is certainly not 0."""
+    return x.mid.abs() > x.rad
+
+
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
@@ -81,14 +99,20 @@ def add(x: Any, y: Any, *, alpha: float = 1) -> Enclosure:
     if alpha != 1:
         y = mul(y, alpha)
     mid = x.mid + y.mid
-    return Enclosure(mid, widen(x.rad + y.rad + mid.abs() * UNIT_ROUNDOFF))
+    rad = widen(x.rad + y.rad + mid.abs() * UNIT_ROUNDOFF)
+    if bool(mid.isinf().any()):  # an exact infinity stays one beside a number; an overflow is unknown
+        known = (_infinite(x) | x.rad.isfinite() & x.mid.isfinite()) & (
+            _infinite(y) | y.rad.isfinite() & y.mid.isfinite()
+        )
+        rad = torch.where(mid.isinf() & known & (_infinite(x) | _infinite(y)), 0.0, rad)
+    return Enclosure(mid, rad)
 
 
 @rule(aten.sub.Tensor, aten.sub.Scalar)
 def sub(x: Any, y: Any, *, alpha: float = 1) -> Enclosure:
     """x - alpha·y."""
     x, y = _pair(x, y)
-    return add(x, neg(y), alpha=alpha)
+    return add(x, Enclosure(-y.mid, y.rad), alpha=alpha)
 
 
 @rule(aten.rsub.Tensor, aten.rsub.Scalar)
@@ -97,16 +121,19 @@ def rsub(x: Any, y: Any, alpha: float = 1) -> Enclosure:
     return sub(y, x, alpha=alpha)
 
 
+# A radius is never shared by two results: a trace may overwrite one of them in place.
+
+
 @rule(aten.neg.default)
 def neg(x: Enclosure) -> Enclosure:
     """-x, exactly."""
-    return Enclosure(-x.mid, x.rad)
+    return Enclosure(-x.mid, x.rad.clone())
 
 
 @rule(aten.abs.default)
 def absolute(x: Enclosure) -> Enclosure:
     """|x|, exactly."""
-    return Enclosure(x.mid.abs(), x.rad)
+    return Enclosure(x.mid.abs(), x.rad.clone())
 
 
 @rule(aten.mul.Tensor, aten.mul.Scalar)
@@ -115,19 +142,33 @@ def mul(x: Any, y: Any) -> Enclosure:
     x, y = _pair(x, y)
     if x.mid.dtype == torch.bool and y.mid.dtype == torch.bool:
         return logical_and(x, y)
+    x, y = _counted(x), _counted(y)
     mid = x.mid * y.mid
-    return Enclosure(mid, widen(x.mid.abs() * y.rad + x.rad * (y.mid.abs() + y.rad) + rounding(mid)))
+    # Four products may underflow, by 2^-1075 each: the value, two of the radius, and its rounding.
+    rad = widen(x.mid.abs() * y.rad + x.rad * (y.mid.abs() + y.rad) + rounding(mid) + UNDERFLOW)
+    if bool(mid.isinf().any()):
+        certain = _infinite(x) & (_infinite(y) | _nonzero(y)) | _infinite(y) & _nonzero(x)
+        rad = torch.where(mid.isinf() & certain, 0.0, rad)
+    return Enclosure(mid, rad)
+
+
+def _counted(x: Enclosure) -> Enclosure:
+    """Truth values as the numbers 0 and 1."""
+    return Enclosure(x.mid.to(torch.int64), x.rad) if x.mid.dtype == torch.bool else x
 
 
 @rule(aten.div.Tensor, aten.div.Scalar)
 def div(x: Any, y: Any) -> Enclosure:
     """x / y; nothing is known where y may be 0."""
     x, y = _pair(x, y)
-    mid = x.mid / y.mid
+    mid = x.mid.to(torch.float64) / y.mid
     least = y.mid.abs() - y.rad
-    rad = (x.rad + mid.abs() * y.rad) / least
-    rad = torch.where(least > 0, rad * (1 + 4 * UNIT_ROUNDOFF) + rounding(mid), torch.inf)
-    return Enclosure(mid, widen(rad))
+    # |x/y| <= |mid| + underflow; the ratios are taken first, since the product |mid|·rad may vanish where they do not.
+    rad = x.rad / least + (mid.abs() + UNDERFLOW) * (y.rad / least)
+    rad = widen(torch.where(least > 0, rad + rounding(mid) + 2 * UNDERFLOW, torch.inf))
+    if bool(mid.isinf().any()):
+        rad = torch.where(mid.isinf() & _infinite(x) & y.mid.isfinite() & (least > 0), 0.0, rad)
+    return Enclosure(mid, rad)
 
 
 @rule(aten.reciprocal.default)
@@ -144,7 +185,7 @@ def addcmul(x: Enclosure, y: Enclosure, z: Enclosure, *, value: float = 1) -> En
 
 @rule(aten.pow.Tensor_Scalar)
 def power(x: Enclosure, exponent: float) -> Enclosure:
-    """x to a fixed power: whole powers by products, others through `exp` and `log` of a positive x."""
+    """x to a fixed power: whole powers by products, others at both ends of a positive x."""
     if exponent == 0.5:
         return sqrt(x)
     if float(exponent).is_integer():
@@ -156,13 +197,14 @@ def power(x: Enclosure, exponent: float) -> Enclosure:
                 result = mul(result, x)
         result = Enclosure(x.mid.pow(whole), widen(result.rad + (x.mid.pow(whole) - result.mid).abs()))
         return reciprocal(result) if exponent < 0 else result
-    return _monotone(lambda t: torch.where(t > 0, t, torch.nan).pow(exponent), x, ULPS["pow"])
+    # The ends mid ± rad are rounded, by one ulp of each: |exponent| ulps of the power.
+    return _monotone(lambda t: torch.where(t > 0, t, torch.nan).pow(exponent), x, ULPS["pow"] + abs(exponent))
 
 
 def square(x: Enclosure) -> Enclosure:
     """x², never below 0."""
     mid = x.mid * x.mid
-    return Enclosure(mid, widen(2 * x.mid.abs() * x.rad + x.rad * x.rad + rounding(mid)))
+    return Enclosure(mid, widen(2 * x.mid.abs() * x.rad + x.rad * x.rad + rounding(mid) + UNDERFLOW))
 
 
 @rule(aten.sqrt.default)
@@ -174,7 +216,7 @@ def sqrt(x: Enclosure) -> Enclosure:
     near_zero = (x.mid.clamp(min=0) + x.rad).sqrt()
     rad = torch.where(x.rad == 0, 0.0, torch.minimum(torch.nan_to_num(away, nan=torch.inf), near_zero))
     mid = torch.where(x.mid + x.rad < 0, torch.nan, mid)
-    return Enclosure(mid, widen(rad + rounding(mid)))
+    return Enclosure(mid, widen(rad + rounding(mid, ULPS["sqrt"])))
 
 
 @rule(aten.rsqrt.default)
@@ -193,7 +235,6 @@ def _lipschitz(function: Callable[[Tensor], Tensor], x: Enclosure, constant: flo
 
 def _monotone(function: Callable[[Tensor], Tensor], x: Enclosure, ulps: float) -> Enclosure:
     mid, low, high = function(x.mid), function(x.mid - x.rad), function(x.mid + x.rad)
-    # x.mid ± x.rad are themselves rounded: one more ulp of the argument, through the larger slope of the two halves.
     spread = torch.maximum((mid - low).abs(), (high - mid).abs()) * (1 + 2.0**-20)
     size = torch.maximum(torch.maximum(low.abs(), high.abs()), mid.abs())
     rad = torch.where(x.rad == 0, 0.0, spread) + rounding(size, 2 * ulps)
@@ -208,8 +249,9 @@ def tanh(x: Enclosure) -> Enclosure:
 
 @rule(aten.sigmoid.default)
 def sigmoid(x: Enclosure) -> Enclosure:
-    """The logistic function, of slope at most 1/4."""
-    return _lipschitz(torch.sigmoid, x, 0.25, ULPS["sigmoid"])
+    """The logistic function, of slope at most 1/4. (torch's is 0 already where its exact value becomes subnormal.)"""
+    value = _lipschitz(torch.sigmoid, x, 0.25, ULPS["sigmoid"])
+    return Enclosure(value.mid, value.rad + 2 * SMALLEST_NORMAL)
 
 
 def _stable_softplus(t: Tensor) -> Tensor:
@@ -249,16 +291,17 @@ def atan(x: Enclosure) -> Enclosure:
 
 @rule(aten.exp.default)
 def exp(x: Enclosure) -> Enclosure:
-    """exp: |e^(m+r) - e^m| <= e^m·expm1(r)."""
+    """exp: |e^(m+r) - e^m| <= e^m·expm1(r), where a computed e^m below 2^-1022 has lost its relative accuracy."""
     mid = x.mid.exp()
-    return Enclosure(mid, widen(mid * torch.expm1(x.rad) * (1 + 2.0**-40) + rounding(mid, ULPS["exp"])))
+    spread = (mid + SMALLEST_NORMAL) * torch.expm1(x.rad) * (1 + 2.0**-40)
+    return Enclosure(mid, widen(spread + rounding(mid, ULPS["exp"])))
 
 
 @rule(aten.expm1.default)
 def expm1(x: Enclosure) -> Enclosure:
     """exp(x) - 1."""
     mid = torch.expm1(x.mid)
-    spread = x.mid.exp() * torch.expm1(x.rad) * (1 + 2.0**-40)
+    spread = (x.mid.exp() + SMALLEST_NORMAL) * torch.expm1(x.rad) * (1 + 2.0**-40)
     return Enclosure(mid, widen(spread + rounding(mid, ULPS["expm1"])))
 
 
@@ -297,7 +340,7 @@ def sigmoid_backward(gradient: Enclosure, output: Enclosure) -> Enclosure:
 @rule(aten.relu.default)
 def relu(x: Enclosure) -> Enclosure:
     """max(x, 0), of slope at most 1, exactly."""
-    return Enclosure(x.mid.clamp(min=0), x.rad)
+    return Enclosure(x.mid.clamp(min=0), x.rad.clone())
 
 
 @rule(aten.threshold_backward.default)
@@ -324,7 +367,7 @@ def minimum(x: Any, y: Any) -> Enclosure:
 @rule(aten.clamp.default, aten.clamp_min.default)
 def clamp(x: Enclosure, low: float | None = None, high: float | None = None) -> Enclosure:
     """x brought into [low, high]; of slope at most 1, exactly."""
-    return Enclosure(torch.clamp(x.mid, low, high), x.rad)
+    return Enclosure(torch.clamp(x.mid, low, high), x.rad.clone())
 
 
 # ---------------------------------------------------------------------------------------------------- decisions
@@ -333,10 +376,18 @@ def clamp(x: Enclosure, low: float | None = None, high: float | None = None) -> 
 def compare(function: Callable[[Tensor, Tensor], Tensor], x: Any, y: Any) -> Enclosure:
     """A comparison; its radius is infinite where the enclosures do not decide it."""
     x, y = _pair(x, y)
-    if x is y or bool((y.mid == math.inf).all()):  # x == x and |x| != inf: how torch spells isfinite
-        return Enclosure.exactly(function(x.mid, y.mid))
-    undecided = ((x.mid - y.mid).abs() <= widen(x.rad + y.rad)) & ((x.rad > 0) | (y.rad > 0))
+    if x is y:  # x == x: how torch spells "not NaN"
+        return _about_the_float(function(x.mid, y.mid), x)
+    apart = (x.mid - y.mid).abs() > widen(x.rad + y.rad)
+    exact = (x.rad == 0) & (y.rad == 0)
+    beside_infinity = x.mid.isfinite() & _infinite(y)  # |x| != inf: the other half of torch's isfinite
+    undecided = ~(apart | exact | beside_infinity)
     return Enclosure(function(x.mid, y.mid), torch.where(undecided, torch.inf, 0.0).to(torch.float64))
+
+
+def _about_the_float(truth: Tensor, x: Enclosure) -> Enclosure:
+    """A truth about computed values that are NaN or infinite: it says nothing of an exact value that is not known."""
+    return Enclosure(truth, torch.where(~x.mid.isfinite() & (x.rad > 0), torch.inf, 0.0).to(torch.float64))
 
 
 for _name, _function in {
@@ -351,15 +402,23 @@ for _name, _function in {
         rule(getattr(getattr(aten, _name), _overload))(lambda x, y, _f=_function: compare(_f, x, y))
 
 
+def _truths(name: str, *operands: Enclosure) -> None:
+    for operand in operands:
+        if operand.mid.dtype != torch.bool:
+            raise UnknownOperatorError(f"aten.{name} on {operand.mid.dtype}")
+
+
 @rule(aten.logical_and.default, aten.bitwise_and.Tensor)
 def logical_and(x: Enclosure, y: Enclosure) -> Enclosure:
     """Both; undecided where either is."""
+    _truths("logical_and", x, y)
     return Enclosure(torch.logical_and(x.mid, y.mid), x.rad + y.rad)
 
 
 @rule(aten.logical_or.default, aten.bitwise_or.Tensor)
 def logical_or(x: Enclosure, y: Enclosure) -> Enclosure:
     """Either; undecided where one of them is."""
+    _truths("logical_or", x, y)
     return Enclosure(torch.logical_or(x.mid, y.mid), x.rad + y.rad)
 
 
@@ -381,20 +440,21 @@ def some(x: Enclosure, dim: int | None = None, keepdim: bool = False) -> Enclosu
 
 @rule(aten.isnan.default)
 def isnan(x: Enclosure) -> Enclosure:
-    """Whether a computed value is NaN: about the float, not about what it stands for, so decided."""
-    return Enclosure.exactly(x.mid.isnan())
+    """Whether a value is NaN; undecided where an unknown value was computed as one."""
+    return _about_the_float(x.mid.isnan(), x)
 
 
 @rule(aten.isinf.default)
 def isinf(x: Enclosure) -> Enclosure:
-    """Whether a computed value is infinite; decided likewise."""
-    return Enclosure.exactly(x.mid.isinf())
+    """Whether a value is infinite; undecided where an unknown value overflowed."""
+    return _about_the_float(x.mid.isinf(), x)
 
 
 @rule(aten.logical_not.default, aten.bitwise_not.default)
 def logical_not(x: Enclosure) -> Enclosure:
     """The opposite truth value."""
-    return Enclosure(torch.logical_not(x.mid), x.rad)
+    _truths("logical_not", x)
+    return Enclosure(torch.logical_not(x.mid), x.rad.clone())
 
 
 @rule(aten.where.self)
@@ -421,6 +481,7 @@ def _count(x: Enclosure, dim: Any) -> int:
 @rule(aten.sum.default, aten.sum.dim_IntList)
 def total(x: Enclosure, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Enclosure:
     """The sum, over axes; its rounding is bounded for any order of summation."""
+    x = _counted(x)
     n = _count(x, dim)
     over = tuple(range(x.mid.dim())) if dim is None or (isinstance(dim, Sequence) and not dim) else dim
     mid = x.mid.sum(over, keepdim=keepdim) if x.mid.dim() else x.mid.clone()
@@ -476,8 +537,11 @@ def vector_norm(
     n = _count(x, dim)
     mid = torch.linalg.vector_norm(x.mid, ord, dim, keepdim)
     rad = torch.linalg.vector_norm(x.rad, ord, dim, keepdim)
-    own = gamma(n + 4) * mid + math.sqrt(n) * 2.0**-536  # squares below 2^-1074 vanish
-    return Enclosure(mid, widen(rad + torch.where(mid == 0, torch.where(x.mid.abs().sum() == 0, 0.0, own), own), n))
+    own = gamma(n + 4) * mid + math.sqrt(n) * 2.0**-536  # squares below 2^-1074 vanish, of values and of radii
+    zero = (x.mid == 0) & (x.rad == 0)
+    axes = (dim,) if isinstance(dim, int) else tuple(dim or ())
+    vacant = zero.all(axes, keepdim) if axes else zero.all()
+    return Enclosure(mid, widen(rad + torch.where(vacant, 0.0, own), n))
 
 
 # ---------------------------------------------------------------------------------------------------- matrices
@@ -488,10 +552,10 @@ def matmul(a: Enclosure, b: Enclosure) -> Enclosure:
     k = a.mid.shape[-1]
     mid = a.mid @ b.mid
     size_a, size_b = a.mid.abs(), b.mid.abs()
-    rad = size_a @ (b.rad + gamma(k) * size_b)
+    rad = size_a @ (b.rad + gamma(k) * size_b + UNDERFLOW)  # gamma·|b| may underflow, and |a| be huge
     if bool((a.rad > 0).any()):
         rad = rad + a.rad @ (size_b + b.rad)
-    return Enclosure(mid, widen(rad + k * 2.0**-1074, 2 * k))
+    return Enclosure(mid, widen(rad + 2 * k * UNDERFLOW, 2 * k))  # three products may underflow, by 2^-1075 a term
 
 
 rule(aten.bmm.default, aten.mm.default, aten.matmul.default, aten.mv.default, aten.dot.default)(matmul)
@@ -565,7 +629,6 @@ MOVES = [
     "select_backward.default",
     "slice_backward.default",
     "unfold.default",
-    "constant_pad_nd.default",
 ]
 for _move in MOVES:
     _packet, _overload = _move.split(".")
@@ -574,30 +637,49 @@ for _move in MOVES:
         rule(_operator)(_both(_operator))
 
 
+@rule(aten.constant_pad_nd.default)
+def pad(x: Enclosure, padding: Sequence[int], value: float = 0) -> Enclosure:
+    """x with a border of one number, which is exact."""
+    return Enclosure(
+        aten.constant_pad_nd.default(x.mid, padding, value), aten.constant_pad_nd.default(x.rad, padding, 0)
+    )
+
+
 def _indices(value: Any) -> Any:
     if isinstance(value, Enclosure):
         return value.mid
     return [_indices(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def _undecided(indices: Any) -> bool:
+    """Whether a position depends on rounding (an undecided comparison turned into a number)."""
+    if isinstance(indices, Enclosure):
+        return bool((indices.rad > 0).any())
+    return isinstance(indices, list | tuple) and any(map(_undecided, indices))
+
+
 @rule(aten.index.Tensor)
 def index(x: Enclosure, indices: Any) -> Enclosure:
     """x[indices]."""
-    return Enclosure(aten.index.Tensor(x.mid, _indices(indices)), aten.index.Tensor(x.rad, _indices(indices)))
+    rad = aten.index.Tensor(x.rad, _indices(indices))
+    return Enclosure(
+        aten.index.Tensor(x.mid, _indices(indices)), torch.full_like(rad, torch.inf) if _undecided(indices) else rad
+    )
 
 
 @rule(aten.gather.default, aten.index_select.default)
-def gather(x: Enclosure, dim: int, indices: Any) -> Enclosure:
+def gather(x: Enclosure, dim: int, indices: Any, *, sparse_grad: bool = False) -> Enclosure:
     """Entries picked along an axis."""
     picked = _indices(indices)
     pick = torch.gather if picked.dim() == x.mid.dim() else torch.index_select
-    return Enclosure(pick(x.mid, dim, picked), pick(x.rad, dim, picked))
+    rad = pick(x.rad, dim, picked)
+    return Enclosure(pick(x.mid, dim, picked), torch.full_like(rad, torch.inf) if _undecided(indices) else rad)
 
 
 def _created(operator: Any) -> Rule:
     def apply(*args: Any, **kwargs: Any) -> Enclosure:
         plain = [arg.mid if isinstance(arg, Enclosure) else arg for arg in args]
-        return Enclosure.exactly(operator(*plain, **kwargs))
+        return Enclosure.exactly(_in_double(operator(*plain, **kwargs)))
 
     return apply
 
@@ -647,9 +729,11 @@ def copy(x: Enclosure, y: Enclosure) -> Enclosure:
 def cast(x: Any, dtype: Any = None, **kwargs: Any) -> Enclosure:
     """A change of type; to a narrower one it rounds. (make_fx also casts bare Python numbers this way.)"""
     if not isinstance(x, Enclosure):
-        x = Enclosure.exactly(torch.as_tensor(x))
-    mid = x.mid if dtype is None else x.mid.to(dtype)
-    rad = x.rad
-    if mid.dtype.is_floating_point and mid.dtype != torch.float64:
-        rad = widen(rad + (mid.to(torch.float64) - x.mid).abs())
-    return Enclosure(mid, rad)
+        x = Enclosure.exactly(_in_double(torch.as_tensor(x, dtype=torch.float64 if isinstance(x, float) else None)))
+    narrow = x.mid if dtype is None else x.mid.to(dtype)
+    mid = _in_double(narrow).clone()
+    if x.mid.dtype.is_floating_point and not mid.dtype.is_floating_point:  # a truncation: exact or unknown
+        return Enclosure(mid, torch.where(x.rad > 0, torch.inf, 0.0).to(torch.float64))
+    if narrow.dtype != x.mid.dtype and mid.dtype.is_floating_point:
+        return Enclosure(mid, widen(x.rad + (mid - x.mid.to(torch.float64)).abs()))
+    return Enclosure(mid, x.rad.clone())

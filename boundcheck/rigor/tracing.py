@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from boundcheck.errors import BoundcheckError
 from boundcheck.rigor.enclosure import Enclosure
 from boundcheck.rigor.rules import lookup
 
@@ -63,7 +65,8 @@ def _interpret(module: GraphModule, inputs: Sequence[Enclosure]) -> list[Enclosu
         if node.op == "placeholder":
             values[node] = next(supply)
         elif node.op == "get_attr":
-            values[node] = Enclosure.exactly(getattr(module, str(node.target)))
+            constant = getattr(module, str(node.target))
+            values[node] = Enclosure.exactly(constant.double() if constant.is_floating_point() else constant)
         elif node.op == "output":
             result = fetch(node.args[0])
         else:
@@ -78,7 +81,15 @@ def _call(node: Node, fetch: Callable[[Any], Any]) -> Any:
     kwargs = {key: fetch(value) for key, value in node.kwargs.items()}
     if getattr(node.target, "__name__", "") == "getitem":
         return args[0][args[1]]
-    return lookup(node.target)(*args, **kwargs)
+    result = lookup(node.target)(*args, **kwargs)
+    for part in result if isinstance(result, list) else [result]:
+        if isinstance(part, Enclosure) and part.mid.is_floating_point() and part.mid.dtype != torch.float64:
+            raise BoundcheckError(
+                f"the claim computes {node.target} in {part.mid.dtype}",
+                expected="float64, whose rounding is what the error rules bound",
+                remedy="convert integers and narrow floats with .double() first",
+            )
+    return result
 
 
 def _last_uses(module: GraphModule) -> dict[Node, list[Node]]:

@@ -1,8 +1,8 @@
 """Campaigns: draw, judge, try the mutants, shrink what breaks."""
 
+from boundcheck.profiles import PROFILES, Profile, profile
 from boundcheck.search.campaign import Options, run_campaign
 from boundcheck.search.evaluate import Evaluator
-from boundcheck.profiles import PROFILES, Profile, profile
 from boundcheck.search.tally import Tally
 
 __all__ = ["PROFILES", "Evaluator", "Options", "Profile", "Tally", "profile", "run_campaign"]

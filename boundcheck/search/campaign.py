@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 from boundcheck.claim import Claim, Draws, build
 from boundcheck.problem import Problem, Recipe
-from boundcheck.record import Entry, store_counterexample
-from boundcheck.search.evaluate import Evaluator
 from boundcheck.profiles import Profile
+from boundcheck.record import Entry, store_counterexample
+from boundcheck.search.evaluate import Evaluator, structure_of
 from boundcheck.search.tally import Tally
 from boundcheck.verdict import Judgement, Status, Verdict
 
@@ -53,7 +53,7 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
     campaign = _Campaign(claim, options)
     error = ""
     try:
-        with _one_thread():
+        with _one_thread_on(options.device):
             campaign.explore()
             campaign.look_at_equality()
             campaign.keep_counterexample()
@@ -69,12 +69,16 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread: sums then do not depend on the machine, and small batches run faster. Put back afterwards."""
+def _one_thread_on(device: str) -> Iterator[None]:
+    """One thread: sums then do not depend on the machine, and small batches run faster. New tensors go to the device.
+
+    Both are put back afterwards.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with nullcontext() if device == "cpu" else torch.device(device):
+            yield
     finally:
         torch.set_num_threads(before)
 
@@ -111,7 +115,7 @@ class _Campaign:
     def _count(self, drawn: Any, first: int) -> None:
         problem = self._build(drawn, first)
         judgement = self.evaluator(problem)
-        self.tally.add(judgement, str(problem.structure()))
+        self.tally.add(judgement, structure_of(problem))
         if judgement.count(Status.VIOLATED_UNCERTIFIED) and self._breaking is None:
             self._breaking = drawn
         self._try_mutants(problem, judgement)
@@ -183,10 +187,9 @@ class _Campaign:
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )
-        try:
+        # The budget may end the shrink in an exception of Hypothesis's: the last breaking structure stands.
+        with suppress(hypothesis.errors.HypothesisException):
             hypothesis.find(self.claim.over, breaks, settings=quiet, random=Random(self.options.seed))
-        except hypothesis.errors.HypothesisException:
-            pass  # the budget ended the shrink: the last breaking structure stands
         if not best:
             problem = self._build(self._breaking)
             for first in self._offsets(self._breaking):
@@ -246,7 +249,11 @@ def _random(seed: int) -> Any:
 
 
 def _over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:
-    """Let Hypothesis draw `examples` times; no database, no deadline, the user's own settings untouched."""
+    """Let Hypothesis draw `examples` times; no database, no deadline, the user's own settings untouched.
+
+    The first exception of `visit` is raised as it is: Hypothesis would run the example again and call it flaky.
+    """
+    raised: list[Exception] = []
 
     @hypothesis.seed(seed)
     @settings(
@@ -256,13 +263,21 @@ def _over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: in
         derandomize=False,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
     )
     @hypothesis.given(strategy)
     def draw(drawn: Any) -> None:
-        visit(drawn)
+        if raised:
+            return
+        try:
+            visit(drawn)
+        except hypothesis.errors.HypothesisException:
+            raise
+        except Exception as error:
+            raised.append(error)
 
     draw()
+    if raised:
+        raise raised[0]
 
 
 def _worst_lane(judgement: Judgement) -> int:

@@ -16,6 +16,12 @@ from boundcheck.rigor import Enclosure, Traced, trace
 from boundcheck.verdict import Judgement, judge
 
 
+def structure_of(problem: Problem) -> str:
+    """What a batch's lanes have in common: class, structural fields and the shapes of the leaves."""
+    shapes = {name: tuple(tensor.shape[1:]) for name, tensor in problem.leaves().items()}
+    return f"{type(problem).__name__} {problem.structure()} {shapes}"
+
+
 @dataclass(frozen=True)
 class _Compiled:
     """A claim traced for one structure."""
@@ -62,8 +68,7 @@ class Evaluator:
 
     def _compile(self, problem: Problem) -> _Compiled:
         leaves = problem.leaves()
-        device = next(iter(leaves.values())).device
-        key = (type(problem), str(problem.structure()), str(device), *((n, *t.shape) for n, t in leaves.items()))
+        key = (structure_of(problem), problem.lanes, str(next(iter(leaves.values())).device))
         if key not in self._compiled:
             self._compiled[key] = self._trace(problem, leaves)
         return self._compiled[key]

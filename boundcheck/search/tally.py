@@ -113,7 +113,9 @@ class Tally:
         rates = ", ".join(f"{name}: {count}/{self.tested}" for name, count in self.accepted.items())
         if self.counts[Status.INCONCLUSIVE]:
             return Verdict.UNDECIDED, f"none of {self.tested} instances was decided"
-        return Verdict.VACUOUS, f"no instance met all premises (accepted {rates or 'none stated'})"
+        if not rates:
+            return Verdict.VACUOUS, f"both sides are 0 in each of {self.tested} instances, which says nothing"
+        return Verdict.VACUOUS, f"no instance met all premises (accepted {rates})"
 
     def summary(self) -> dict[str, Any]:
         """Tightness of the decided instances: median, maximum and histogram."""

@@ -1,7 +1,7 @@
 """Lemma 6: gradient descent stays near, converges geometrically, and moves neither too much nor too little.
 
-Statement: (i) iterates stay in B(θ_0, ρ_0); (ii) ‖r_t‖ <= exp(-c·η·α²·σ_min²·t)·‖r_0‖; (iii) R/(2σ_max) <= ‖θ̂ - θ_0‖ <= c_2·σ_max·R/σ_min², and
-(10) the movement is at most ρ_0/2.
+Statement: (i) iterates stay in B(θ_0, ρ_0); (ii) ‖r_t‖ <= exp(-c·η·α²·σ_min²·t)·‖r_0‖; (iii) R/(2σ_max) <= ‖θ̂ - θ_0‖ <=
+c_2·σ_max·R/σ_min², and (10) the movement is at most ρ_0/2.
 Premises: Assumption 5 (4) and (7) with c = 1/16, step size η <= c/(α²σ_max²); see `setting` for the three strengths.
 Constants: U (scale-free premises): rate 3/4, movement between 0.97·R/σ_max and (7/5)·R/σ_min: no power of the condition number
 is needed. Adaptive: rate A/2, path at most P·R/σ_min, movement at least (R/σ_max)·2/(1 + √(1 + 2·β_S·R/σ_max²)).

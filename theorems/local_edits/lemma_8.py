@@ -29,7 +29,7 @@ def remainder(p: Displaced) -> Tensor:
 def bound(p: Displaced, c: Tensor) -> Sides:
     """The remainder against c·β²·‖D‖⁴."""
     premise("the step stays in the ball", p.rho0 - p.step_norm)
-    positive("beta > 0, so that there is something to bound", p.beta_eval, established=p.established)
+    positive("beta > 0", p.beta_eval, established=p.established)
     return Sides(smaller=remainder(p), larger=c * p.beta_eval.square() * p.step_norm.pow(4))
 
 

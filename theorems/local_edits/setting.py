@@ -3,8 +3,9 @@
 With s, S the extreme singular values of J_S(θ_0), R = ‖r_0‖/α, g = γ_ov, L = Λ and h = η·α²·S²:
 
 * **printed**: the conditions (7) and (11) as the paper states them, with c = 1/16;
-* **U**: the scale-free conditions `a = β_S·R/s² <= c`, `β_S·Λ·S·R/(g·s³) <= c`, `β·S·R/(g·s²) <= c`, h <= c, c = 1/16. They are weaker
-  than the printed ones (which carry further powers of S/s), so a claim that holds under them is the stronger one;
+* **U**: the scale-free conditions `a = β_S·R/s² <= c`, `b = β_S·Λ·S·R/(g·s³) <= c`, `d = β·S·R/(g·s²) <= c`, h <= c with
+  c = 1/16. They are weaker than the printed ones (which carry further powers of S/s), so a claim that holds under them is the
+  stronger one;
 * **adaptive**: some e in [0, 1/2] with A(e) > 0 and a·P(e) <= e (see `boundcheck.dynamics.contraction`); its slack goes
   to 0 with the step and the residual, so that a check of it can fail.
 

@@ -1,7 +1,7 @@
 """Theorem 7 and the displays of its proof: fine-tuning spills over in proportion to the tangent-space overlap.
 
-Statement: Spill(θ̂) >= c'·(γ_ov·R/σ_max)². On the way: (15) ‖QD‖ <= c'·β_S·σ_max·R²/σ_min⁴ for the part of the movement outside the
-tangent space, ‖ΠD‖ >= R/(4σ_max), (16) E‖J·D‖² >= 2c'·γ_ov²·R²/σ_max².
+Statement: Spill(θ̂) >= c'·(γ_ov·R/σ_max)². On the way: (15) ‖QD‖ <= c'·β_S·σ_max·R²/σ_min⁴ for the part of the movement
+outside the tangent space, ‖ΠD‖ >= R/(4σ_max), (16) E‖J·D‖² >= 2c'·γ_ov²·R²/σ_max².
 Premises: Lemma 6's, γ_ov > 0, Assumption 5 (5) and (11); see `setting` for the three strengths.
 Constants: U: c' = 1/3; (15) with 0.87·β_S·R²/σ_min³, no factor σ_max/σ_min; 0.94 instead of 1/4; 2c' = 0.787 in (16).
 Adaptive: with a = β_S·R/s², b = Λ·β_S·S·R/(g·s³), d = β·S·R/(g·s²): √(2·Spill) >= (g·R/S)·[1 - a·P²/2 - b·P/A - d·P²/2]₊.
@@ -13,7 +13,7 @@ Source: Local Edits, Theorem 7, (11)-(16).
 import torch
 from torch import Tensor
 
-from boundcheck.claim import Sides, Stance, premise, theorem
+from boundcheck.claim import Sides, Stance, theorem
 from boundcheck.dynamics import FineTuning
 from boundcheck.exact import constant
 from boundcheck.strategies import fine_tunings
@@ -79,6 +79,7 @@ def outside_le_as_printed(
 ) -> Sides:
     """‖QD‖ <= c'·β_S·σ_max·R²/σ_min⁴ with c' = 0.87."""
     lemma_6_as_printed(p, c)
+    positive("beta_S > 0", p.beta_train)
     size = p.beta_train * p.sigma_max * p.residual_norm.square() / p.sigma_min.pow(4)
     return Sides(smaller=outside_part(p), larger=upper * size)
 
@@ -98,6 +99,7 @@ def outside_le(
 ) -> Sides:
     """‖QD‖ <= 0.87·β_S·R²/σ_min³: without the printed factor σ_max/σ_min."""
     lemma_6_scale_free(p, c)
+    positive("beta_S > 0", p.beta_train)
     size = p.beta_train * p.residual_norm.square() / p.sigma_min.pow(3)
     return Sides(smaller=outside_part(p), larger=upper * size)
 
@@ -115,6 +117,7 @@ def outside_le_adaptive(
 ) -> Sides:
     """‖QD‖ <= (P/A)·β_S·R²/σ_min³."""
     A, P = lemma_6_adaptive(p)
+    positive("beta_S > 0", p.beta_train)
     size = P / A * p.beta_train * p.residual_norm.square() / p.sigma_min.pow(3)
     return Sides(smaller=outside_part(p), larger=share * size)
 
@@ -246,6 +249,5 @@ def spillover_ge_adaptive(
     """√(2·Spill) >= (γ_ov·R/σ_max)·[1 - a·P²/2 - b·P/A - d·P²/2]₊."""
     A, P = lemma_6_adaptive(p)
     positive("overlap > 0", p.overlap)
-    premise("(5) is proved", p.beta_eval + 1, established=p.established)
     turned, outside, bent = lazy_losses(p, A, P)
     return Sides(smaller=share * reach(p) * (1 - turned - outside - bent).clamp(min=0), larger=torch.sqrt(2 * p.spill))

@@ -1,0 +1,56 @@
+"""The command line, in this process."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from boundcheck.cli import main
+from boundcheck.record import make_run, write_run
+from tests.user_claims import PREAMBLE, RIGHT
+
+
+def call(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args))
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["report"]])
+def test_help_says_what_it_does_and_gives_an_example(command: list[str]) -> None:
+    result = call(*command, "--help")
+    assert result.exit_code == 0
+    assert not command or "Example:" in result.output
+
+
+def test_list_shows_ours_and_the_users(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PREAMBLE + RIGHT.replace("MY-right", "MY-listed"))
+    result = call("list", "--claims", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "LE-7:U" in result.output
+    assert "MY-listed:proved" in result.output
+    assert "LE-linear:printed        printed (known to be false)" in result.output
+    only = call("list", "--stance", "corrected")
+    assert "LE-linear:corrected" in only.output
+    assert "LE-7:U" not in only.output
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["list", "--stance", "wrong"], "expected one of printed, proved"),
+        (["list", "--claims", "nowhere"], "a folder that exists"),
+        (["report", "nowhere.json"], "could not be read"),
+    ],
+)
+def test_mistakes_end_in_one_sentence_and_exit_code_2(args: list[str], words: str) -> None:
+    result = call(*args)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_report_prints_a_saved_run(tmp_path: Path) -> None:
+    write_run(tmp_path / "run.json", make_run([], command="pytest x", where=tmp_path, seconds=0, profile="fast"))
+    result = call("report", str(tmp_path / "run.json"))
+    assert result.exit_code == 0
+    assert "0 claims" in result.output
+    assert "pytest x" in result.output

@@ -1,0 +1,130 @@
+"""The plugin as a user meets it: folders of claims, options, exit codes, what is written."""
+
+import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.user_claims import BAD, PREAMBLE, RIGHT, WRONG, bad_claims
+
+FAST = ("--boundcheck-profile", "fast", "-p", "no:cacheprovider")
+
+
+def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess(*args)
+
+
+def saved(path: Path) -> dict[str, Any]:
+    data = json.loads(path.read_text())
+    schema = json.loads(resources.files("boundcheck.record").joinpath("schema.json").read_text())
+    jsonschema.validate(data, schema)
+    assert isinstance(data, dict)
+    return data
+
+
+def verdicts(run: dict[str, Any]) -> dict[str, str]:
+    return {f"{e['id']}:{e['form']}": e["verdict"] for e in run["claims"]}
+
+
+def test_users_right_claim_passes_and_wrong_one_is_caught(pytester: pytest.Pytester) -> None:
+    claims = pytester.mkdir("my_claims")
+    (claims / "norms.py").write_text(PREAMBLE + RIGHT + WRONG)
+    (pytester.path / "strategies").mkdir()  # a user's own folders of our names must not matter
+    (pytester.path / "strategies" / "__init__.py").write_text("raise RuntimeError('shadowed')")
+    (pytester.path / "theorems").mkdir()
+    (pytester.path / "theorems" / "__init__.py").write_text("raise RuntimeError('shadowed')")
+    result = run(pytester, "my_claims", *FAST, "--boundcheck-save", "out/run.json", "--junitxml", "junit.xml")
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*MY-wrong:proved is VIOLATED_UNCERTIFIED*instances break it*"])
+    data = saved(pytester.path / "out" / "run.json")
+    assert verdicts(data) == {"MY-right:proved": "HOLDS", "MY-wrong:proved": "VIOLATED_UNCERTIFIED"}
+    wrong = next(e for e in data["claims"] if e["id"] == "MY-wrong")
+    stored = json.loads((pytester.path / "out" / wrong["counterexample"]).read_text())
+    assert stored["problem"]["leaves"]["x"]["shape"] == [1, 2], "shrunk to the smallest dimension that breaks it"
+    assert "MY-wrong:proved" in (pytester.path / "junit.xml").read_text()
+
+
+def test_each_bad_claim_ends_in_its_own_verdict_and_spoils_no_other(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("my_claims")
+    (pytester.path / "my_claims" / "bad.py").write_text(bad_claims() + RIGHT)
+    result = run(pytester, "my_claims", *FAST, "--boundcheck-save", "run.json")
+    result.assert_outcomes(passed=1, failed=len(BAD))
+    data = saved(pytester.path / "run.json")
+    assert verdicts(data)["MY-right:proved"] == "HOLDS"
+    for key, (verdict, words, _) in BAD.items():
+        entry = next(e for e in data["claims"] if f"{e['id']}:{e['form']}" == key)
+        assert entry["verdict"] == verdict, (key, entry["reason"])
+        assert words in entry["reason"], (key, entry["reason"])
+
+
+def test_duplicate_key_is_one_sentence_and_a_collection_error(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("my_claims")
+    (pytester.path / "my_claims" / "twice.py").write_text(PREAMBLE + RIGHT + RIGHT)
+    result = run(pytester, "my_claims", *FAST)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*'MY-right:proved'*is already defined at*rename one of them*"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("profile", "extreme", "expected one of fast, default, deep"),
+        ("device", "quantum", "expected one of cpu, auto"),
+        ("seed", "x", "expected a whole number"),
+        ("budget", "0", "expected a whole number of holds"),
+    ],
+)
+def test_bad_option_is_a_usage_error(pytester: pytest.Pytester, option: str, value: str, words: str) -> None:
+    result = run(pytester, f"--boundcheck-{option}={value}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{words}*"])
+
+
+def test_xdist_gives_the_same_entries_as_a_serial_run(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("my_claims")
+    (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT + WRONG)
+    run(pytester, "my_claims", *FAST, "--boundcheck-save", "serial/run.json")
+    run(pytester, "my_claims", *FAST, "--boundcheck-save", "split/run.json", "-n", "2")
+    one, two = saved(pytester.path / "serial" / "run.json"), saved(pytester.path / "split" / "run.json")
+    changing = {"seconds", "command"}
+    assert [{k: v for k, v in e.items() if k not in changing} for e in one["claims"]] == [
+        {k: v for k, v in e.items() if k not in changing} for e in two["claims"]
+    ]
+
+
+def test_claims_beside_ordinary_tests_are_collected_once(pytester: pytest.Pytester) -> None:
+    (pytester.path / "test_mine.py").write_text(
+        PREAMBLE + RIGHT + "\ndef test_ordinary():\n    assert True is not False\n"
+    )
+    (pytester.path / "plain.py").write_text(PREAMBLE + RIGHT.replace("MY-right", "MY-other"))
+    for args in (("test_mine.py", "plain.py"), (".",)):
+        result = run(pytester, *args, *FAST, "--collect-only", "-q")
+        lines = [line for line in result.outlines if "::" in line]
+        assert sorted(line.split("::")[-1] for line in lines) == ["MY-other:proved", "MY-right:proved", "test_ordinary"]
+
+
+def test_selection_by_keyword_and_marker(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("my_claims")
+    (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT + WRONG)
+    result = run(pytester, "my_claims", *FAST, "-k", "MY-right", "-m", "proved", "--strict-markers")
+    result.assert_outcomes(passed=1, deselected=1)
+
+
+def test_unwritable_run_file_is_reported_and_not_green(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("my_claims")
+    (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT)
+    (pytester.path / "blocked").write_text("a file where a folder should be")
+    result = run(pytester, "my_claims", *FAST, "--boundcheck-save", "blocked/run.json")
+    assert result.ret != pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*not written: *blocked*"])
+
+
+def test_pytest_starts_without_torch() -> None:
+    code = "import boundcheck.pytest_plugin, boundcheck, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""Local Edits measured on real data: rows that inform and never gate."""
