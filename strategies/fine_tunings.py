@@ -15,7 +15,7 @@ from torch import Tensor
 
 from boundcheck.dynamics import Displaced, FineTuning, Setup, descend
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import Family, Quadratic
+from boundcheck.geometry import Family, GeneralQuadratic, Quadratic
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.models import Families, models
 from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues, rotation, shaped_inputs
@@ -29,6 +29,9 @@ NUDGE = 2.0**-20
 Placement = Literal["inside", "edge", "outside"]
 WELL_CONDITIONED = 0.6
 """Share of lanes whose J_S is built to be well conditioned; the others are as their covariance makes them."""
+
+BENT = (Quadratic, GeneralQuadratic)
+"""Families whose inputs begin with the slopes at θ = 0."""
 
 DEFAULT_STEPS = 4096
 _R = TypeVar("_R", bound="SetupRecipe")
@@ -142,7 +145,7 @@ def _well_conditioned(
     the quadratic family are moved so that its Jacobian at θ_0 is such a matrix.
     """
     family, m, k = recipe.family, recipe.samples, recipe.family.outputs_count
-    rows, columns = (m * k, family.parameters) if isinstance(family, Quadratic) else (m, family.features)
+    rows, columns = (m * k, family.parameters) if isinstance(family, BENT) else (m, family.features)
     rank = min(rows, columns)
     left = rotation(stream.normal(rows, rows))[..., :rank]
     right = rotation(stream.normal(columns, columns))[..., :rank]
@@ -150,7 +153,7 @@ def _well_conditioned(
     size = stream.log_uniform(0.3, 3.0)[:, None]
     values = size * torch.exp(-stream.uniform(rank) * torch.log(spread))
     tame = (left * values[:, None, :]) @ right.mT
-    if not isinstance(family, Quadratic):
+    if not isinstance(family, BENT):
         return tame
     slopes = k * family.dimension
     zero = torch.cat([torch.zeros_like(x_train[..., :slopes]), x_train[..., slopes:]], dim=-1)

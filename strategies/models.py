@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from boundcheck.geometry import Family, Linear, Quadratic, TwoLayer
+from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 
 Families = st.SearchStrategy[Family]
 
@@ -13,8 +13,13 @@ def linear_models(*, max_inputs: int = 6, max_outputs: int = 2) -> Families:
 
 
 def quadratic_models(*, max_dimension: int = 5, max_outputs: int = 2) -> Families:
-    """f_j = a_jᵀθ + ½·c_j·θᵀAθ: the family whose smoothness constants are exact."""
+    """f_j = a_jᵀθ + ½·c_j·θᵀAθ, one curvature A for all: both smoothness constants are exact."""
     return st.builds(Quadratic, dimension=st.integers(1, max_dimension), outputs_=st.integers(1, max_outputs))
+
+
+def general_quadratic_models(*, max_dimension: int = 3, max_outputs: int = 2) -> Families:
+    """f_j = a_jᵀθ + ½·θᵀA_jθ, a curvature of its own for each sample and output."""
+    return st.builds(GeneralQuadratic, dimension=st.integers(1, max_dimension), outputs_=st.integers(1, max_outputs))
 
 
 def two_layer_models(*, max_inputs: int = 5, max_width: int = 8, max_outputs: int = 2) -> Families:
@@ -30,4 +35,4 @@ def two_layer_models(*, max_inputs: int = 5, max_width: int = 8, max_outputs: in
 
 def models() -> Families:
     """Any of the families with constants in closed form."""
-    return st.one_of(linear_models(), quadratic_models(), two_layer_models())
+    return st.one_of(linear_models(), quadratic_models(), general_quadratic_models(), two_layer_models())

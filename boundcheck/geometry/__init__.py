@@ -1,11 +1,12 @@
 """Model families, their Jacobians and smoothness, and tangent-space overlap. Torch only."""
 
-from boundcheck.geometry.family import Family, Linear, Quadratic, TwoLayer, softplus
+from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
 
 __all__ = [
     "Family",
+    "GeneralQuadratic",
     "Linear",
     "Quadratic",
     "TangentOverlap",

@@ -225,6 +225,62 @@ class Quadratic(Family):
 
 
 @dataclass(frozen=True)
+class GeneralQuadratic(Family):
+    """f_j(θ, x) = a_jᵀθ + ½·θᵀA_jθ with x = (a_1, …, a_k, B_1, …, B_k) and A_j = (B_j + B_jᵀ)/2: a curvature for each output.
+
+    β_S is the spectral norm of the tensor of all curvatures, bounded by the smaller of its two distinct unfoldings; β² is
+    ‖E Σ_j A_j²‖, exact for one output.
+    """
+
+    dimension: int
+    outputs_: int = 1
+
+    closed_form: ClassVar[bool] = True
+
+    @property
+    def parameters(self) -> int:
+        return self.dimension
+
+    @property
+    def features(self) -> int:
+        return self.outputs_ * self.dimension * (self.dimension + 1)
+
+    @property
+    def outputs_count(self) -> int:
+        return self.outputs_
+
+    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        n, k = self.dimension, self.outputs_
+        slopes = x[..., : k * n].unflatten(-1, (k, n))
+        roots = x[..., k * n :].unflatten(-1, (k, n, n))
+        return slopes, 0.5 * (roots + roots.mT)
+
+    def outputs(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+        slopes, curvatures = self._split(x)
+        column = theta[..., None, None, :, None]
+        bent = (curvatures @ column).squeeze(-1)
+        return ((slopes + 0.5 * bent) * theta[..., None, None, :]).sum(-1)
+
+    def jacobian(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+        slopes, curvatures = self._split(x)
+        return slopes + (curvatures @ theta[..., None, None, :, None]).squeeze(-1)
+
+    def pullback(self, theta: Tensor, frozen: Frozen, x: Tensor, cotangent: Tensor) -> Tensor:
+        return (self.jacobian(theta, frozen, x) * cotangent[..., None]).sum((-3, -2))
+
+    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+        _, curvatures = self._split(x)
+        by_row = torch.linalg.svdvals(curvatures.flatten(-4, -3).flatten(-2))[..., 0]
+        by_parameter = torch.linalg.svdvals(curvatures.flatten(-4, -2))[..., 0]
+        return torch.minimum(by_row, by_parameter)
+
+    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+        _, curvatures = self._split(x)
+        stacked = curvatures.flatten(-4, -2)  # its Gram matrix is Σ_i Σ_j A_j(x_i)²
+        return torch.linalg.svdvals(stacked)[..., 0] / x.shape[-2] ** 0.5
+
+
+@dataclass(frozen=True)
 class TwoLayer(Family):
     """f(W, x) = a·φ(W·x)/√width with the first layer trained, φ = tanh or softplus.
 

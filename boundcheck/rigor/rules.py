@@ -339,8 +339,8 @@ def sigmoid_backward(gradient: Enclosure, output: Enclosure) -> Enclosure:
 
 @rule(aten.relu.default)
 def relu(x: Enclosure) -> Enclosure:
-    """max(x, 0), of slope at most 1, exactly."""
-    return Enclosure(x.mid.clamp(min=0), x.rad.clone())
+    """max(x, 0), of slope at most 1; exactly 0 where x is certainly not above it (its derivative is decided by that)."""
+    return Enclosure(x.mid.clamp(min=0), torch.where(x.mid + x.rad <= 0, 0.0, x.rad))
 
 
 @rule(aten.threshold_backward.default)
@@ -635,6 +635,7 @@ for _move in MOVES:
     if hasattr(aten, _packet) and _overload in getattr(aten, _packet).overloads():
         _operator = getattr(getattr(aten, _packet), _overload)
         rule(_operator)(_both(_operator))
+rule(aten.squeeze_.dim)(_both(aten.squeeze.dim))  # how torch ends vector @ matrix; what follows uses the result
 
 
 @rule(aten.constant_pad_nd.default)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from boundcheck.claim import Claim, Draws, build
 from boundcheck.problem import Problem, Recipe
 from boundcheck.profiles import Profile
-from boundcheck.record import Entry, store_counterexample
+from boundcheck.record import Entry, Evidence, store_counterexample
 from boundcheck.search.evaluate import Evaluator, structure_of
 from boundcheck.search.tally import Tally
 from boundcheck.verdict import Judgement, Status, Verdict
@@ -150,20 +150,16 @@ class _Campaign:
             return
         drawn, problem, judgement = self._shrunk()
         lane = _worst_lane(judgement)
-        data = {
-            "claim": self.claim.key,
-            "problem": problem.lane(lane).to("cpu").to_json(),
-            "constants": {name: str(exact) for name, exact in self.claim.constants.items()},
-            "sides": {
-                "smaller": _interval(judgement, "smaller", lane),
-                "larger": _interval(judgement, "larger", lane),
-            },
-            "drawn": str(drawn) if isinstance(drawn, Recipe) else type(drawn).__name__,
-            "lane": lane,
-            "seed": self.options.seed,
-            "certified": False,
-        }
-        self.counterexample = str(store_counterexample(self.options.counterexamples, data))
+        evidence = Evidence(
+            claim=self.claim.key,
+            constants={name: str(exact) for name, exact in self.claim.constants.items()},
+            problem=problem.lane(lane).to("cpu"),
+            judgement=judgement,
+            lane=lane,
+            drawn=str(drawn) if isinstance(drawn, Recipe) else type(drawn).__name__,
+            seed=self.options.seed,
+        )
+        self.counterexample = str(store_counterexample(self.options.counterexamples, evidence.to_json()))
 
     def _shrunk(self) -> tuple[Any, Problem, Judgement]:
         best: list[tuple[Any, Problem, Judgement]] = []
@@ -284,8 +280,3 @@ def _worst_lane(judgement: Judgement) -> int:
     broken = judgement.status == Status.VIOLATED_UNCERTIFIED
     gap = (judgement.smaller.mid - judgement.larger.mid).abs() if judgement.identity else judgement.tightness()
     return int(torch.where(broken, torch.nan_to_num(gap, nan=0.0), -torch.inf).argmax())
-
-
-def _interval(judgement: Judgement, side: str, lane: int) -> dict[str, str]:
-    enclosure = getattr(judgement, side)
-    return {"mid": float(enclosure.mid[lane]).hex(), "rad": float(enclosure.rad[lane]).hex()}

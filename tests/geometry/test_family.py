@@ -102,7 +102,7 @@ def test_lanes_are_independent_instances(family: Family, lanes: tuple[int, ...])
 
 
 @given(family=families, seed=seeds, scale=scales, distance=st.sampled_from([1e-3, 0.1, 1.0, 30.0]))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=300)
 def test_the_smoothness_constants_are_upper_bounds(family: Family, seed: int, scale: float, distance: float) -> None:
     draw = Draw(family, seed, 16, scale=scale)
     step = draw.other / torch.linalg.vector_norm(draw.other, dim=-1, keepdim=True)
@@ -115,7 +115,7 @@ def test_the_smoothness_constants_are_upper_bounds(family: Family, seed: int, sc
         assert found.max() <= 1 + ROUNDING
 
 
-def climb(draw: Draw, which: int, steps: int = 60) -> Tensor:
+def climb(draw: Draw, which: int, steps: int = 150) -> Tensor:
     """The largest ratio on the way of a gradient ascent over the pair and the data, lane by lane."""
     leaves = [
         draw.theta.clone().requires_grad_(),
@@ -130,7 +130,7 @@ def climb(draw: Draw, which: int, steps: int = 60) -> Tensor:
         far = torch.linalg.vector_norm(leaves[0] - leaves[1], dim=-1) >= 1e-3
         best = torch.where(far & (found > best), found, best).detach()
         ascent.zero_grad()
-        found.sum().backward()  # type: ignore[no-untyped-call]
+        found.sum().backward()
         ascent.step()
     return best
 
@@ -138,7 +138,7 @@ def climb(draw: Draw, which: int, steps: int = 60) -> Tensor:
 @pytest.mark.parametrize("which", [0, 1], ids=["stacked", "mean"])
 @pytest.mark.parametrize("family", FAMILIES[2:], ids=NAMES[2:])
 def test_an_adversary_does_not_exceed_the_smoothness_constants(family: Family, which: int) -> None:
-    best = climb(Draw(family, 3, 24, rows=3), which)
+    best = climb(Draw(family, 3, 64, rows=3), which)
     assert best.max() <= 1 + ROUNDING
     assert best.max() > 0.5  # it does climb: a bound that it never comes near would not be tested
 

@@ -56,13 +56,13 @@ def test_a_module_may_be_asked_at_other_parameters_and_about_some_of_them() -> N
     other = {"0.weight": random(5, 4, seed=3)}
     found = per_sample_jacobian(module, other, x)
     with torch.no_grad():
-        module[0].weight.copy_(other["0.weight"])  # type: ignore[index, union-attr, operator]
+        module[0].weight.copy_(other["0.weight"])  # type: ignore[index]
     torch.testing.assert_close(found, per_sample_jacobian(module, None, x)[..., :20])
 
 
 def test_frozen_parameters_have_no_columns() -> None:
     module = mlp()
-    for parameter in module[0].parameters():  # type: ignore[index, union-attr, operator]
+    for parameter in module[0].parameters():  # type: ignore[index]
         parameter.requires_grad_(False)
     assert per_sample_jacobian(module, None, random(2, 4)).shape == (2, 2, 22)
 

@@ -15,7 +15,7 @@ relative bound on the Jacobian's change (`boundcheck.dynamics.contraction`), re-
 import torch
 from torch import Tensor
 
-from boundcheck.claim import Sides, Stance, theorem
+from boundcheck.claim import Sides, Stance, premise, theorem
 from boundcheck.dynamics import FineTuning
 from boundcheck.exact import constant
 from boundcheck.strategies import fine_tunings
@@ -247,4 +247,22 @@ def movement_le_half_ball(
     """‖θ̂ - θ_0‖ <= ρ_0/2: also for the least ρ_0 that the premises allow, R/(c·σ_min)."""
     lemma_6_scale_free(p, c)
     least = p.residual_norm / (c * p.sigma_min)
+    return Sides(smaller=p.step_norm, larger=share * torch.minimum(p.rho0, least))
+
+
+@theorem(
+    "LE-6iii:adaptive-half-ball",
+    source=HALF_BALL,
+    stance=Stance.PROVED,
+    over=fine_tunings(),
+    mutants={"5 % less": {"share": "19/40"}},
+    group=GROUP,
+)
+def movement_le_half_ball_adaptive(
+    p: FineTuning, share: Tensor = constant("1/2", printed="1/2", scales="larger", unit="rho0")
+) -> Sides:
+    """‖θ̂ - θ_0‖ <= ρ_0/2 where P·R/σ_min <= ρ_0/2: checked at the least such ρ_0."""
+    _, P = lemma_6_adaptive(p)
+    least = 2 * P * p.residual_norm / p.sigma_min
+    premise("half ball", p.rho0 - least)
     return Sides(smaller=p.step_norm, larger=share * torch.minimum(p.rho0, least))

@@ -170,6 +170,22 @@ def inside_ge_adaptive(p: FineTuning, share: Tensor = constant(1, scales="smalle
 
 
 @theorem(
+    "LE-16:printed",
+    source=LINEAR,
+    stance=Stance.PRINTED,
+    over=fine_tunings(),
+    mutants={"23/20": {"lower": "23/20"}},
+    group=GROUP,
+)
+def linear_energy_ge_as_printed(
+    p: FineTuning, c: Tensor = C, lower: Tensor = constant("0.787", printed="2c'", scales="smaller", unit="(g R/S)^2")
+) -> Sides:
+    """E‖g_θ̂ - f_θ0‖² >= 2c'·(γ_ov·R/σ_max)² under (7) and (11) as printed, with c = 1/16 and 2c' = 0.787."""
+    theorem_7_as_printed(p, c)
+    return Sides(smaller=lower * reach(p).square(), larger=linear_energy(p))
+
+
+@theorem(
     "LE-16:U",
     source=LINEAR,
     stance=Stance.PROVED,
