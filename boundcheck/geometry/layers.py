@@ -60,7 +60,7 @@ class Captured:
         return _cat(self.blocks(), -1)
 
     def sizes(self) -> Tensor:
-        """Σ_t ‖g_t‖·‖(a_t, 1)‖ for each row: `[N, k]`.
+        """√(Σ_t ‖g_t‖²)·√(Σ_t ‖(a_t, 1)‖²) for each row: `[N, k]`.
 
         At least the norm of the row, and the scale of its rounding errors even where its terms cancel (a key's bias in
         self-attention has the exact gradient 0).
@@ -69,11 +69,11 @@ class Captured:
             NotSeparableError: if products of the factors would overflow, though their rows need not.
 
         """
-        lengths = (self.inputs.square().sum(-1) * float(self.weight) + float(self.bias)).sqrt()
-        norms = torch.linalg.vector_norm(self.signals, dim=-1)
+        squares = self.inputs.flatten(1).square().sum(-1) * float(self.weight) + self.inputs.shape[1] * float(self.bias)
+        lengths, norms = squares.sqrt(), torch.linalg.vector_norm(self.signals.flatten(2), dim=-1)
         if max(float(lengths.max()), float(norms.max())) > LARGEST:
             raise NotSeparableError
-        return (norms * lengths[:, None]).sum(-1)
+        return norms * lengths[:, None]
 
     def vanishes(self) -> bool:
         """Whether all rows are 0 exactly, which sizes that underflowed do not say."""
@@ -139,8 +139,10 @@ def _by_rows(left: Captured, right: Captured) -> Tensor:
 
 def _by_tokens(left: Captured, right: Captured) -> Tensor:
     signals = torch.tensordot(left.signals, right.signals, dims=([-1], [-1]))
-    inputs = torch.tensordot(left.inputs, right.inputs, dims=([-1], [-1])) * float(left.weight) + float(left.bias)
-    return (signals * inputs[:, None, :, :, None, :]).sum((2, 5))
+    if left.weight:
+        inputs = torch.tensordot(left.inputs, right.inputs, dims=([-1], [-1])).add_(float(left.bias))
+        signals.mul_(inputs[:, None, :, :, None, :])
+    return signals.sum((2, 5))
 
 
 def linear_layers(module: nn.Module, names: Sequence[str]) -> dict[str, nn.Linear]:

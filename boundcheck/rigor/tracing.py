@@ -42,7 +42,8 @@ class Traced:
 
 def trace(function: Function, inputs: Sequence[Tensor]) -> Traced:
     """Trace `function` at the shapes (and on the device) of `inputs`, derivatives included."""
-    graph = make_fx(lambda *args: list(function(*args)))(*inputs)
+    apart = [tensor.detach() for tensor in inputs]  # one tensor given twice would be traced as one input, for good
+    graph = make_fx(lambda *args: list(function(*args)))(*apart)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return Traced(graph)

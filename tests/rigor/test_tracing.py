@@ -277,6 +277,14 @@ def test_constants_are_the_doubles_that_were_written() -> None:
     assert result.mid.tolist() == [0.1, 0.25]
 
 
+def test_one_tensor_given_twice_stays_two_inputs() -> None:
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    traced = trace(lambda a, b: [a - b, a * b], [x, x])
+    difference, product = traced.enclose(Enclosure.exactly(3 * x), Enclosure.exactly(x))
+    assert difference.mid.tolist() == [2.0, 4.0]
+    assert product.mid.tolist() == [3.0, 12.0]
+
+
 def test_replays_are_reproducible_and_leave_their_inputs_alone() -> None:
     net = Net.random(1.0)
     traced = trace(vmap(derivatives(ACTIVATIONS[0])["hvp"]), net.inputs())

@@ -189,8 +189,10 @@ def test_claims_see_the_matrices_through_their_free_parameters(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_reached_within_50_examples(kind: str) -> None:
-    quiet = settings(max_examples=50, database=None, deadline=None, phases=[hypothesis.Phase.generate])
+def test_every_kind_is_reached_within_100_examples(kind: str) -> None:
+    quiet = settings(
+        max_examples=100, database=None, deadline=None, phases=[hypothesis.Phase.generate], derandomize=True
+    )
     hypothesis.find(covariances(), lambda r: r.kind == kind, settings=quiet)
     hypothesis.find(covariance_pairs(), lambda r: r.second == kind, settings=quiet)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boundcheck import BoundcheckError
 from boundcheck.dynamics import Setup
-from boundcheck.geometry import Family, Linear, Quadratic, TwoLayer
+from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 from boundcheck.strategies import displacements, fine_tunings, linear_models, models, quadratic_models, setups
 from boundcheck.strategies.fine_tunings import (
     EDGE,
@@ -27,7 +27,13 @@ from boundcheck.strategies.spectra import KINDS
 
 LANES = 256
 CURVED = st.one_of(quadratic_models(), st.builds(TwoLayer, st.integers(2, 5), st.integers(2, 8), st.integers(1, 2)))
-FAMILIES: list[Family] = [Linear(4, 1), Quadratic(5, 2), TwoLayer(4, 6, 1, "tanh"), TwoLayer(4, 6, 2, "softplus")]
+FAMILIES: list[Family] = [
+    Linear(4, 1),
+    Quadratic(5, 2),
+    GeneralQuadratic(4, 1),
+    TwoLayer(4, 6, 1, "tanh"),
+    TwoLayer(4, 6, 2, "softplus"),
+]
 
 
 def without_shrinking(examples: int) -> settings:
@@ -41,6 +47,7 @@ def activation(recipe: SetupRecipe) -> str:
 REACHED: dict[str, tuple[int, Callable[[SetupRecipe], bool]]] = {
     "linear": (50, lambda r: isinstance(r.family, Linear)),
     "quadratic": (50, lambda r: isinstance(r.family, Quadratic)),
+    "general quadratic": (50, lambda r: isinstance(r.family, GeneralQuadratic)),
     "tanh": (50, lambda r: activation(r) == "tanh"),
     "softplus": (50, lambda r: activation(r) == "softplus"),
     "m = 1": (50, lambda r: r.samples == 1),

