@@ -2,7 +2,13 @@
 
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
-from boundcheck.strategies.models import linear_models, models, quadratic_models, two_layer_models
+from boundcheck.strategies.models import (
+    general_quadratic_models,
+    linear_models,
+    models,
+    quadratic_models,
+    two_layer_models,
+)
 
 __all__ = [
     "CovariancePairs",
@@ -11,6 +17,7 @@ __all__ = [
     "covariances",
     "displacements",
     "fine_tunings",
+    "general_quadratic_models",
     "linear_models",
     "models",
     "quadratic_models",

@@ -7,6 +7,11 @@ from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, Two
 Families = st.SearchStrategy[Family]
 
 
+def _regular(families: Families) -> Families:
+    """Without the models of more outputs than parameters: no sample of theirs has a Jacobian of full row rank."""
+    return families.filter(lambda family: family.outputs_count <= family.parameters)
+
+
 def linear_models(*, max_inputs: int = 6, max_outputs: int = 2) -> Families:
     """f(θ, x) = Θ·x."""
     return st.builds(Linear, inputs=st.integers(1, max_inputs), outputs_=st.integers(1, max_outputs))
@@ -14,23 +19,26 @@ def linear_models(*, max_inputs: int = 6, max_outputs: int = 2) -> Families:
 
 def quadratic_models(*, max_dimension: int = 5, max_outputs: int = 2) -> Families:
     """f_j = a_jᵀθ + ½·c_j·θᵀAθ, one curvature A for all: both smoothness constants are exact."""
-    return st.builds(Quadratic, dimension=st.integers(1, max_dimension), outputs_=st.integers(1, max_outputs))
+    return _regular(st.builds(Quadratic, dimension=st.integers(1, max_dimension), outputs_=st.integers(1, max_outputs)))
 
 
 def general_quadratic_models(*, max_dimension: int = 3, max_outputs: int = 2) -> Families:
     """f_j = a_jᵀθ + ½·θᵀA_jθ, a curvature of its own for each sample and output."""
-    return st.builds(GeneralQuadratic, dimension=st.integers(1, max_dimension), outputs_=st.integers(1, max_outputs))
+    return _regular(
+        st.builds(GeneralQuadratic, dimension=st.integers(1, max_dimension), outputs_=st.integers(1, max_outputs))
+    )
 
 
 def two_layer_models(*, max_inputs: int = 5, max_width: int = 8, max_outputs: int = 2) -> Families:
     """a·φ(W·x)/√width with the first layer trained, φ = tanh or softplus."""
-    return st.builds(
+    two_layer = st.builds(
         TwoLayer,
         inputs=st.integers(1, max_inputs),
         width=st.integers(1, max_width),
         outputs_=st.integers(1, max_outputs),
         activation=st.sampled_from(["tanh", "softplus"]),
     )
+    return _regular(two_layer)
 
 
 def models() -> Families:

@@ -1,7 +1,7 @@
 """Model families, their Jacobians and smoothness, and tangent-space overlap. Torch only."""
 
 from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
-from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
+from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap, tangent_overlaps
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "softplus",
     "tangent_kernel",
     "tangent_overlap",
+    "tangent_overlaps",
 ]

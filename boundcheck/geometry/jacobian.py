@@ -12,6 +12,7 @@ is float64.
 Source: Local Edits, Section 2 and Definition 4.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,9 @@ from boundcheck.geometry.layers import (
     Captured,
     NotSeparableError,
     capture,
+    capture_lanes,
     cross_gram,
+    inner_products,
     linear_layers,
     own_names,
     paired,
@@ -108,12 +111,12 @@ class _Model:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Jacobian rows of a batch.
+    """Jacobian rows of a batch; leading axes, if any, are lanes.
 
     Attributes:
         captured: those of the captured layers, layer by layer.
-        formed: those of all other parameters, `[N, k, n_rest]`.
-        sizes: for each row the scale of its rounding errors, at least its norm: `[N·k]`.
+        formed: those of all other parameters, `[..., N, k, n_rest]`.
+        sizes: for each row the scale of its rounding errors, at least its norm: `[..., N·k]`.
 
     """
 
@@ -122,9 +125,9 @@ class _Rows:
     sizes: Tensor
 
     def stacked(self) -> Tensor:
-        """`[N·k, n]`, in some fixed order of the parameters."""
+        """`[..., N·k, n]`, in some fixed order of the parameters."""
         blocks = [block for prefix in sorted(self.captured) for block in self.captured[prefix].blocks()]
-        return torch.cat([*blocks, self.formed], dim=-1).flatten(0, 1)
+        return torch.cat([*blocks, self.formed], dim=-1).flatten(-3, -2)
 
     def vanish(self) -> bool:
         """Whether all rows are 0 exactly."""
@@ -133,11 +136,12 @@ class _Rows:
         return not bool(self.formed.any()) and all(seen.vanishes() for seen in self.captured.values())
 
     def products(self, other: "_Rows") -> Tensor:
-        """Inner products of the rows of two batches: `[N·k, N'·k']`."""
-        total = torch.tensordot(self.formed, other.formed, dims=([-1], [-1]))
-        for mine, theirs in paired(self.captured, other.captured):
-            total = total + cross_gram(mine, theirs)
-        return total.flatten(2).flatten(0, 1)
+        """Inner products of the rows of two batches: `[..., N·k, N'·k']`."""
+        parts = [cross_gram(mine, theirs) for mine, theirs in paired(self.captured, other.captured)]
+        if self.formed.shape[-1] or not parts:
+            parts.append(inner_products(self.formed, other.formed, 2, 2))
+        total = sum(parts[1:], start=parts[0])
+        return total.flatten(-2).flatten(-3, -2)
 
 
 def per_sample_jacobian(
@@ -205,6 +209,100 @@ def tangent_overlap(
         return _measure(replace(model, layers={}), x_train, x_eval, chunk)
 
 
+def tangent_overlaps(
+    module: nn.Module, params: Mapping[str, Tensor], x_train: Tensor, x_eval: Tensor, *, chunk: int = 128
+) -> list[TangentOverlap]:
+    """`tangent_overlap` of many nets of one shape, each with its own samples.
+
+    Nets whose parameters all belong to `nn.Linear` layers go through each pass together; others one after the other.
+
+    Args:
+        module: gives the shape; its own parameters serve only where `params` names no others.
+        params: parameters by name, each with a leading lane axis (as from `torch.func.stack_module_state`).
+        x_train: `[lanes, m, ...]`.
+        x_eval: `[lanes, N, ...]`.
+        chunk: lanes a pass.
+
+    Raises:
+        BoundcheckError: as in `tangent_overlap`.
+
+    Source: Local Edits, Definition 4.
+
+    """
+    lanes = {name: value.shape[0] if value.dim() else 0 for name, value in params.items()}
+    lanes |= {"x_train": x_train.shape[0], "x_eval": x_eval.shape[0]}
+    if len(set(lanes.values())) != 1:
+        raise BoundcheckError(f"leading axes of lengths {lanes}", expected="the same number of lanes everywhere")
+    found = []
+    for start in range(0, x_train.shape[0], chunk):
+        some = slice(start, start + chunk)
+        chosen = {name: value[some].detach() for name, value in params.items()}
+        found += _some_lanes(module, chosen, x_train[some], x_eval[some])
+    return found
+
+
+def _some_lanes(module: nn.Module, params: dict[str, Tensor], x_train: Tensor, x_eval: Tensor) -> list[TangentOverlap]:
+    def alone(lane: int) -> TangentOverlap:
+        own = {name: value[lane] for name, value in params.items()}
+        return tangent_overlap(module, x_train[lane], x_eval[lane], params=own)
+
+    model = _of_module(module, {name: value[0] for name, value in params.items()})
+    together: list[TangentOverlap | None] = [None] * x_train.shape[0]
+    regular = all(bool(value.sum().isfinite()) for value in (*params.values(), x_train, x_eval))
+    if regular and not model.rest and x_train[0].numel() and x_eval[0].numel():
+        with contextlib.suppress(NotSeparableError):
+            together = _together(model, params, x_train, x_eval)
+    return [found or alone(lane) for lane, found in enumerate(together)]
+
+
+def _together(model: _Model, params: dict[str, Tensor], x_train: Tensor, x_eval: Tensor) -> list[TangentOverlap | None]:
+    """All lanes at once; None for a lane whose Jacobian has no size to trust its products with."""
+    captured = [capture_lanes(model.call, params, model.layers, x) for x in (x_train, x_eval)]
+    if not all(captured):
+        raise NotSeparableError
+    train, evaluation = (_with_sizes(seen, _no_rows(seen)) for seen in captured)
+    jacobian, samples = train.stacked(), x_eval.shape[1]
+    if not bool(jacobian.sum().isfinite()):
+        raise NotSeparableError
+    triangle = torch.linalg.qr(jacobian.mT, mode="r").R
+    sigmas = singular_values(triangle)
+    rank, rows = _rank(model, jacobian, sigmas, train.sizes), jacobian.shape[-2]
+    gamma = torch.full_like(sigmas[..., 0], torch.nan)
+    error = gamma
+    if triangle.shape[-2] == rows:
+        gamma, error = _overlaps(model, train, triangle, evaluation, samples)
+    sizes = [torch.linalg.vector_norm(part.sizes, dim=-1) for part in (train, evaluation)]
+    trusted = torch.stack([(size > SMALLEST) & (size < LARGEST) for size in sizes]).all(0).tolist()
+    columns = zip(gamma.tolist(), error.tolist(), sigmas.tolist(), rank.tolist(), trusted, strict=True)
+    return [
+        TangentOverlap(
+            gamma_ov=g if r == rows else math.nan,
+            gamma_error=e if r == rows else math.nan,
+            sigma_min=s[-1] if len(s) == rows else 0.0,
+            sigma_max=s[0],
+            rank=r,
+            rows=rows,
+            parameters=model.size,
+        )
+        if ok
+        else None
+        for g, e, s, r, ok in columns
+    ]
+
+
+def _overlaps(model: _Model, train: _Rows, triangle: Tensor, evaluation: _Rows, samples: int) -> tuple[Tensor, Tensor]:
+    """γ_ov and the size of its error, lane by lane (NaN where J_S is singular)."""
+    products = evaluation.products(train)
+    if products.shape[-2] < products.shape[-1]:
+        zeros = torch.zeros_like(triangle[..., 0, 0])
+        return zeros, zeros
+    restricted = torch.linalg.solve_triangular(triangle, products, upper=True, left=False)
+    scaled = torch.linalg.solve_triangular(triangle, torch.diag_embed(train.sizes), upper=True, left=False)
+    size = torch.linalg.vector_norm(evaluation.sizes, dim=-1) * torch.linalg.matrix_norm(scaled)
+    small = torch.linalg.qr(restricted, mode="r").R
+    return singular_values(small)[..., -1] / math.sqrt(samples), model.roundoff * size / math.sqrt(samples)
+
+
 def _measure(model: _Model, x_train: Tensor, x_eval: Tensor, chunk: int | None) -> TangentOverlap:
     train = _rows(model, x_train, chunk)
     if not train.vanish():
@@ -213,11 +311,7 @@ def _measure(model: _Model, x_train: Tensor, x_eval: Tensor, chunk: int | None) 
     rows = jacobian.shape[0]
     triangle = torch.linalg.qr(jacobian.mT, mode="r").R
     sigmas = singular_values(triangle)
-    # Two kinds of noise: the network's, in its own precision, and that of the factorisation, in float64.
-    noise = (NETWORK_ROUNDINGS * model.roundoff + max(jacobian.shape) * 2.0**-53) * torch.linalg.vector_norm(
-        train.sizes
-    )
-    rank = int((sigmas > noise).sum())
+    rank = int(_rank(model, jacobian, sigmas, train.sizes))
     gamma, error = math.nan, math.nan
     if rank == rows:
         gamma, error = _overlap(model, train, triangle, x_eval, chunk)
@@ -230,6 +324,12 @@ def _measure(model: _Model, x_train: Tensor, x_eval: Tensor, chunk: int | None) 
         rows=rows,
         parameters=model.size,
     )
+
+
+def _rank(model: _Model, jacobian: Tensor, sigmas: Tensor, sizes: Tensor) -> Tensor:
+    """Singular values above two kinds of noise: the network's, in its own precision, and the factorisation's, in float64."""
+    noise = NETWORK_ROUNDINGS * model.roundoff + max(jacobian.shape[-2:]) * 2.0**-53
+    return (sigmas > noise * torch.linalg.vector_norm(sizes, dim=-1, keepdim=True)).sum(-1)
 
 
 def _overlap(model: _Model, train: _Rows, triangle: Tensor, x_eval: Tensor, chunk: int | None) -> tuple[float, float]:
@@ -263,12 +363,23 @@ def _rows(model: _Model, x: Tensor, chunk: int | None) -> _Rows:
     if rest:
         formed = torch.cat(list(_jacobians(lambda p, z: model.call({**model.params, **p}, z), rest, x, chunk)))
     else:
-        formed = next(iter(captured.values())).signals[..., 0, :0]
-    formed = formed.double()
-    parts = [seen.sizes() for seen in captured.values()] + [torch.linalg.vector_norm(formed, dim=-1)]
-    sizes = torch.linalg.vector_norm(torch.stack(parts), dim=0)
-    _require_finite(sizes, "the Jacobian")
-    return _Rows(captured, formed, sizes.flatten())
+        formed = _no_rows(captured)
+    rows = _with_sizes(captured, formed.double())
+    _require_finite(rows.sizes.reshape(x.shape[0], -1), "the Jacobian")
+    return rows
+
+
+def _no_rows(captured: Mapping[str, Captured]) -> Tensor:
+    """Rows of no parameters: `[..., N, k, 0]`."""
+    return next(iter(captured.values())).signals[..., 0, :0]
+
+
+def _with_sizes(captured: dict[str, Captured], formed: Tensor) -> _Rows:
+    squares = [seen.sizes().square() for seen in captured.values()]
+    if formed.shape[-1]:
+        squares.append(formed.square().sum(-1))
+    sizes = sum(squares[1:], start=squares[0]).sqrt()
+    return _Rows(captured, formed, sizes.flatten(-2))
 
 
 def _jacobians(call: Call, params: Mapping[str, Tensor], x: Tensor, chunk: int | None) -> Iterator[Tensor]:

@@ -34,11 +34,11 @@ class NotSeparableError(Exception):
 
 @dataclass(frozen=True)
 class Captured:
-    """What one linear layer saw over a batch, in float64.
+    """What one linear layer saw over a batch, in float64; leading axes, if any, are lanes (one net each).
 
     Attributes:
-        inputs: activations that entered it: `[N, T, in]`.
-        signals: gradients of each output with respect to what left it: `[N, k, T, out]`.
+        inputs: activations that entered it: `[..., N, T, in]`.
+        signals: gradients of each output with respect to what left it: `[..., N, k, T, out]`.
         weight: whether the weight is among the parameters.
         bias: whether the bias is.
 
@@ -50,17 +50,20 @@ class Captured:
     bias: bool
 
     def blocks(self) -> list[Tensor]:
-        """The Jacobian rows with respect to the weight and to the bias, as far as each is trained: `[N, k, n]` each."""
-        weight = [(self.signals.mT @ self.inputs[:, None]).flatten(-2)] if self.weight else []
+        """The Jacobian rows with respect to the weight and to the bias, as far as each is trained: `[..., N, k, n]`."""
+        outer = (
+            torch.mul if self.inputs.shape[-2] == 1 else torch.matmul
+        )  # a product of thousands of 1-column matrices is slow
+        weight = [outer(self.signals.mT, self.inputs.unsqueeze(-3)).flatten(-2)] if self.weight else []
         bias = [self.signals.sum(-2)] if self.bias else []
         return weight + bias
 
     def rows(self) -> Tensor:
-        """The Jacobian rows, weight before bias: `[N, k, n]`."""
+        """The Jacobian rows, weight before bias: `[..., N, k, n]`."""
         return _cat(self.blocks(), -1)
 
     def sizes(self) -> Tensor:
-        """√(Σ_t ‖g_t‖²)·√(Σ_t ‖(a_t, 1)‖²) for each row: `[N, k]`.
+        """√(Σ_t ‖g_t‖²)·√(Σ_t ‖(a_t, 1)‖²) for each row: `[..., N, k]`.
 
         At least the norm of the row, and the scale of its rounding errors even where its terms cancel (a key's bias in
         self-attention has the exact gradient 0).
@@ -69,11 +72,12 @@ class Captured:
             NotSeparableError: if products of the factors would overflow, though their rows need not.
 
         """
-        squares = self.inputs.flatten(1).square().sum(-1) * float(self.weight) + self.inputs.shape[1] * float(self.bias)
-        lengths, norms = squares.sqrt(), torch.linalg.vector_norm(self.signals.flatten(2), dim=-1)
+        squares = _squares(self.inputs.flatten(-2)) * float(self.weight)
+        lengths = (squares + self.inputs.shape[-2] * float(self.bias)).sqrt()
+        norms = _squares(self.signals.flatten(-2)).sqrt()
         if max(float(lengths.max()), float(norms.max())) > LARGEST:
             raise NotSeparableError
-        return norms * lengths[:, None]
+        return norms * lengths.unsqueeze(-1)
 
     def vanishes(self) -> bool:
         """Whether all rows are 0 exactly, which sizes that underflowed do not say."""
@@ -92,16 +96,18 @@ class Captured:
 
     def part(self, samples: slice) -> "Captured":
         """The same of some of the samples."""
-        return Captured(self.inputs[samples], self.signals[samples], self.weight, self.bias)
+        inputs, signals = self.inputs[..., samples, :, :], self.signals[..., samples, :, :, :]
+        return Captured(inputs, signals, self.weight, self.bias)
 
 
 def cross_gram(left: Captured, right: Captured) -> Tensor:
-    """Inner products of the rows of two batches of one layer: `[N, k, N', k']`.
+    """Inner products of the rows of two batches of one layer: `[..., N, k, N', k']`.
 
     By activations and signals, or by rows where those take fewer operations (long sequences through a narrow layer).
     """
-    samples, outputs, tokens, width = left.signals.shape
-    others, other_outputs, other_tokens, inputs = *right.signals.shape[:3], left.inputs.shape[-1]
+    samples, outputs, tokens, width = left.signals.shape[-4:]
+    others, other_outputs, other_tokens, _ = right.signals.shape[-4:]
+    inputs = left.inputs.shape[-1]
     pairs = others * tokens * other_tokens
     if pairs * (inputs + outputs * other_outputs * width) <= outputs * inputs * width * (
         tokens + others * other_outputs
@@ -110,7 +116,7 @@ def cross_gram(left: Captured, right: Captured) -> Tensor:
     else:
         product, temporary = _by_rows, outputs * width * (inputs + 1)
     step = max(1, TEMPORARY // max(1, temporary))
-    return _cat([product(left.part(slice(i, i + step)), right) for i in range(0, samples, step)], 0)
+    return _cat([product(left.part(slice(i, i + step)), right) for i in range(0, samples, step)], -4)
 
 
 def paired(left: Mapping[str, Captured], right: Mapping[str, Captured]) -> Iterator[tuple[Captured, Captured]]:
@@ -134,15 +140,31 @@ def _cat(parts: Sequence[Tensor], dim: int) -> Tensor:
 
 
 def _by_rows(left: Captured, right: Captured) -> Tensor:
-    return torch.tensordot(left.rows(), right.rows(), dims=([-1], [-1]))
+    return inner_products(left.rows(), right.rows(), 2, 2)
 
 
 def _by_tokens(left: Captured, right: Captured) -> Tensor:
-    signals = torch.tensordot(left.signals, right.signals, dims=([-1], [-1]))
+    products = inner_products(left.signals, right.signals, 3, 3)
     if left.weight:
-        inputs = torch.tensordot(left.inputs, right.inputs, dims=([-1], [-1])).add_(float(left.bias))
-        signals.mul_(inputs[:, None, :, :, None, :])
-    return signals.sum((2, 5))
+        # Repeated for each output before the product, where it costs little; broadcast over short axes after it, it costs much.
+        repeated = right.inputs.unsqueeze(-3).expand(*right.signals.shape[:-1], -1)
+        inputs = inner_products(left.inputs, repeated, 2, 3).add_(float(left.bias))
+        products.mul_(inputs.unsqueeze(-5))
+    return products.sum((-4, -1)) if products.shape[-4] * products.shape[-1] > 1 else products[..., 0, :, :, 0]
+
+
+def inner_products(left: Tensor, right: Tensor, left_axes: int, right_axes: int) -> Tensor:
+    """Of all vectors in `[..., *left axes, n]` with all in `[..., *right axes, n]`: `[..., *left axes, *right axes]`.
+
+    So many axes before the last belong to the vectors' index; those before them are lanes.
+    """
+    flat = left.flatten(-left_axes - 1, -2) @ right.flatten(-right_axes - 1, -2).mT
+    return flat.unflatten(-2, left.shape[-left_axes - 1 : -1]).unflatten(-1, right.shape[-right_axes - 1 : -1])
+
+
+def _squares(vectors: Tensor) -> Tensor:
+    """Squared lengths along the last axis, as a product: torch's reductions are several times slower along short axes."""
+    return vectors.square() @ vectors.new_ones(vectors.shape[-1])
 
 
 def linear_layers(module: nn.Module, names: Sequence[str]) -> dict[str, nn.Linear]:
@@ -185,15 +207,73 @@ def capture(
     return captured
 
 
-def _forward(
+def capture_lanes(
     call: Call, params: Mapping[str, Tensor], layers: Mapping[str, nn.Linear], x: Tensor
+) -> dict[str, Captured]:
+    """`capture` for many nets of one shape at once: params and x have a leading lane axis, and so has the result.
+
+    Raises:
+        NotSeparableError: as `capture` does, and if the first lane alone gives something else.
+
+    """
+    first = {name: value[0] for name, value in params.items()}
+    alone = capture(call, first, layers, x[0])
+    with torch.no_grad():
+        outputs, calls = _forward(call, first, layers, x[0])
+    zeros = {prefix: [torch.zeros_like(result) for _, result in made] for prefix, made in calls.items()}
+    directions = torch.eye(outputs.shape[-1], dtype=outputs.dtype, device=outputs.device)
+
+    def one(given: dict[str, Tensor], batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        # Gradients with respect to what leaves a layer are those with respect to a 0 that is added to it.
+        def shifted(shifts: dict[str, list[Tensor]]) -> tuple[Tensor, dict[str, list[Tensor]]]:
+            outputs, calls = _forward(call, given, layers, batch, shifts)
+            return outputs.sum(0), {prefix: [entered for entered, _ in made] for prefix, made in calls.items()}
+
+        _, pull, inputs = torch.func.vjp(shifted, zeros, has_aux=True)  # type: ignore[misc]
+        signals = torch.func.vmap(pull)(directions)[0]
+        return {prefix: _gathered(inputs[prefix], signals[prefix], batch.shape[0]) for prefix in alone}
+
+    found = torch.func.vmap(one)({name: value.detach() for name, value in params.items()}, x)
+    captured = {
+        prefix: Captured(inputs.detach().double(), signals.detach().double(), alone[prefix].weight, alone[prefix].bias)
+        for prefix, (inputs, signals) in found.items()
+    }
+    for prefix, one_lane in alone.items():
+        _require_equal(captured[prefix].inputs[0], one_lane.inputs, outputs.dtype)
+        _require_equal(captured[prefix].signals[0], one_lane.signals, outputs.dtype)
+    return captured
+
+
+def _gathered(inputs: Sequence[Tensor], signals: Sequence[Tensor], samples: int) -> tuple[Tensor, Tensor]:
+    """Inputs `[N, T, in]` and signals `[N, k, T, out]` of a layer, from each of its calls (signals with k first)."""
+    given = _cat([_by_sample(entered, samples) for entered in inputs], 1)
+    found = [_by_sample(signal.flatten(0, 1), signal.shape[0] * samples) for signal in signals]
+    return given, _cat([signal.unflatten(0, (-1, samples)).transpose(0, 1) for signal in found], 2)
+
+
+def _require_equal(found: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
+    if found.shape != expected.shape:
+        raise NotSeparableError
+    error, size = torch.linalg.vector_norm(found - expected), torch.linalg.vector_norm(expected)
+    if not error <= torch.finfo(dtype).eps ** 0.5 * size:
+        raise NotSeparableError
+
+
+def _forward(
+    call: Call,
+    params: Mapping[str, Tensor],
+    layers: Mapping[str, nn.Linear],
+    x: Tensor,
+    shifts: Mapping[str, Sequence[Tensor]] | None = None,
 ) -> tuple[Tensor, dict[str, list[tuple[Tensor, Tensor]]]]:
-    """Outputs, and for each layer the (input, result) of each of its calls."""
+    """Outputs, and for each layer the (input, result) of each of its calls, to which the shifts are added on the way."""
     calls: dict[str, list[tuple[Tensor, Tensor]]] = {prefix: [] for prefix in layers}
 
     def watch(prefix: str) -> Callable[..., Tensor]:
         def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> Tensor:
             calls[prefix].append((args[0] if args else kwargs["input"], result))
+            if shifts is not None:
+                return result + shifts[prefix][len(calls[prefix]) - 1]
             return (
                 result.clone()
             )  # an in-place ReLU behind the layer must not touch what we differentiate with respect to

@@ -1,6 +1,7 @@
 """A run as plain text: the closing table, the constants, what fell and why."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from tabulate import tabulate
@@ -133,7 +134,7 @@ def real_table(entries: Sequence[Entry]) -> str:
     ]
     headers = ["claim", "verdict", "instances", "hardest premise", "median", "tightest"]
     table = str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
-    notes: dict[str, None] = dict.fromkeys(e["notes"] for e in entries if e["notes"])
+    notes = [fill(f"{_name(e)}: {e['notes']}", width=120, subsequent_indent="    ") for e in entries if e["notes"]]
     return "\n".join(["Real data (these rows inform and never gate)", table, *notes])
 
 

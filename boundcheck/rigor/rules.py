@@ -188,15 +188,25 @@ def power(x: Enclosure, exponent: float) -> Enclosure:
     """x to a fixed power: whole powers by products, others at both ends of a positive x."""
     if exponent == 0.5:
         return sqrt(x)
-    if float(exponent).is_integer():
-        whole = abs(int(exponent))
-        result = Enclosure.exactly(torch.ones_like(x.mid)) if whole == 0 else x
-        for digit in bin(whole)[3:]:
-            result = square(result)
-            if digit == "1":
-                result = mul(result, x)
-        result = Enclosure(x.mid.pow(whole), widen(result.rad + (x.mid.pow(whole) - result.mid).abs()))
-        return reciprocal(result) if exponent < 0 else result
+    result = _whole_power(x, int(exponent)) if float(exponent).is_integer() else _real_power(x, exponent)
+    if exponent > 0 and bool(result.mid.isinf().any()):
+        return Enclosure(result.mid, torch.where(_infinite(x), 0.0, result.rad))
+    return result
+
+
+def _whole_power(x: Enclosure, exponent: int) -> Enclosure:
+    whole = abs(exponent)
+    result = Enclosure.exactly(torch.ones_like(x.mid)) if whole == 0 else x
+    for digit in bin(whole)[3:]:
+        result = square(result)
+        if digit == "1":
+            result = mul(result, x)
+    mid = x.mid.pow(whole)
+    result = Enclosure(mid, widen(result.rad + (mid - result.mid).abs()))
+    return reciprocal(result) if exponent < 0 else result
+
+
+def _real_power(x: Enclosure, exponent: float) -> Enclosure:
     # The ends mid ± rad are rounded, by one ulp of each: |exponent| ulps of the power.
     return _monotone(lambda t: torch.where(t > 0, t, torch.nan).pow(exponent), x, ULPS["pow"] + abs(exponent))
 

@@ -106,7 +106,8 @@ class _Campaign:
 
     def _offsets(self, drawn: Any) -> list[int]:
         lanes = self.options.profile.lanes
-        batches = self.options.profile.batches if isinstance(drawn, Recipe) else 1
+        fixed = self.claim.input == "real" or not isinstance(drawn, Recipe)  # there is one batch, whatever is asked for
+        batches = 1 if fixed else self.options.profile.batches
         return [lanes * batch for batch in range(batches)]
 
     def _build(self, drawn: Any, first: int = 0) -> Problem:

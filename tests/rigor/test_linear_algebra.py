@@ -55,7 +55,9 @@ def spectrum(matrix: Any) -> list[Any]:
 
 def holds(x: Enclosure, index: Any, exact: Any) -> bool:
     mid, rad = float(x.mid[index]), float(x.rad[index])
-    return math.isinf(rad) or bool(abs(exact - mpmath.mpf(mid)) <= mpmath.mpf(rad) + mpmath.mpf(10) ** (3 - DIGITS) * abs(exact))
+    return math.isinf(rad) or bool(
+        abs(exact - mpmath.mpf(mid)) <= mpmath.mpf(rad) + mpmath.mpf(10) ** (3 - DIGITS) * abs(exact)
+    )
 
 
 def random_orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -71,7 +73,10 @@ def with_spectrum(rng: np.random.Generator, rows: int, columns: int, values: np.
 def specimens() -> dict[str, np.ndarray]:
     """Named matrices: well and ill conditioned, rank deficient, extreme in size, special in shape."""
     rng = np.random.default_rng(SEED)
-    found = {f"{m}x{n}": rng.standard_normal((m, n)) for m, n in [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5), (5, 3), (4, 4), (6, 2)]}
+    found = {
+        f"{m}x{n}": rng.standard_normal((m, n))
+        for m, n in [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5), (5, 3), (4, 4), (6, 2)]
+    }
     for power in (4, 8, 12, 14):
         found[f"condition 1e{power}"] = with_spectrum(rng, 4, 4, np.logspace(0, -power, 4))
         found[f"tall, condition 1e{power}"] = with_spectrum(rng, 5, 3, np.logspace(0, -power, 3))
@@ -412,7 +417,10 @@ def test_empty_batches_and_matrices_give_empty_answers(shape: tuple[int, ...]) -
 
 def test_svdvals_and_norms_trace_to_the_rule() -> None:
     matrix = torch.from_numpy(SPECIMENS["5x3"])
-    traced = trace(lambda x: [torch.linalg.svdvals(x), torch.linalg.matrix_norm(x, ord=2), torch.linalg.eigvalsh(x.mT @ x)], [matrix])
+    traced = trace(
+        lambda x: [torch.linalg.svdvals(x), torch.linalg.matrix_norm(x, ord=2), torch.linalg.eigvalsh(x.mT @ x)],
+        [matrix],
+    )
     values, norm, squares = traced.enclose(Enclosure.exactly(matrix))
     exact = spectrum(exactly(matrix))
     assert holds(norm, (), exact[0])

@@ -442,6 +442,9 @@ def test_an_exact_infinity_is_told_from_a_number_that_overflowed() -> None:
         apply("aten.sub.Tensor", inf, small),
         apply("aten.mul.Tensor", small, inf),
         apply("aten.div.Tensor", inf, small),
+        apply("aten.pow.Tensor_Scalar", inf, 2),
+        apply("aten.pow.Tensor_Scalar", inf, 1.5),
+        apply("aten.minimum.default", inf, inf),
     ):
         assert kept.mid.tolist() == [math.inf]
         assert kept.rad.tolist() == [0.0]

@@ -86,14 +86,18 @@ class Net:
         def normal(*shape: int) -> Tensor:
             return torch.randn(lanes, *shape, generator=generator, dtype=torch.float64)
 
-        return Net(scale * normal(WIDTH, INPUTS), normal(WIDTH), normal(ROWS, INPUTS), normal(ROWS), normal(WIDTH, INPUTS))
+        return Net(
+            scale * normal(WIDTH, INPUTS), normal(WIDTH), normal(ROWS, INPUTS), normal(ROWS), normal(WIDTH, INPUTS)
+        )
 
     def inputs(self) -> list[Tensor]:
         return [self.weights, self.head, self.x, self.y, self.direction]
 
     def exact(self, lane: int, activation: Activation) -> dict[str, list[Any]]:
         """Outputs, Jacobian, loss, gradient, directional derivative and Hessian-vector product, flattened."""
-        w, a, x, y, v = ([[mpmath.mpf(e) for e in row] for row in torch.atleast_2d(t[lane]).tolist()] for t in self.inputs())
+        w, a, x, y, v = (
+            [[mpmath.mpf(e) for e in row] for row in torch.atleast_2d(t[lane]).tolist()] for t in self.inputs()
+        )
         outputs, jacobian, jvps, bends = [], [], [], []
         for row in x:
             z = [sum(p * q for p, q in zip(unit, row, strict=True)) for unit in w]
@@ -190,7 +194,9 @@ def test_inputs_that_are_only_known_to_a_radius_are_carried_through(activation: 
 
 def test_the_derivative_of_relu_is_the_hull_of_0_and_1_at_an_undecided_kink() -> None:
     traced = trace(vmap(lambda x: [grad(torch.relu)(x)]), [torch.zeros(3, dtype=torch.float64)])
-    x = Enclosure(torch.tensor([-1.0, 1e-9, 2.0], dtype=torch.float64), torch.tensor([0.5, 1e-8, 0.5], dtype=torch.float64))
+    x = Enclosure(
+        torch.tensor([-1.0, 1e-9, 2.0], dtype=torch.float64), torch.tensor([0.5, 1e-8, 0.5], dtype=torch.float64)
+    )
     (slope,) = traced.enclose(x)
     assert slope.mid.tolist()[::2] == [0.0, 1.0]
     assert slope.rad.tolist()[::2] == [0.0, 0.0]

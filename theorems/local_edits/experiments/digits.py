@@ -152,6 +152,22 @@ def edited_digits(tolerance: float = 1e-9) -> FineTuning:
 
 
 @dataclass(frozen=True)
+class DigitsRecipe:
+    """The one batch there is, built outside of Hypothesis's draw: training and descent happen once."""
+
+    tolerance: float = 1e-9
+
+    @property
+    def label(self) -> str:
+        """Which digits."""
+        return f"{EDITED} edited, {EVALUATED} evaluated"
+
+    def build(self, lanes: int, first: int = 0) -> FineTuning:
+        """Every label shift, whatever number of lanes is asked for."""
+        return edited_digits(self.tolerance)
+
+
+@dataclass(frozen=True)
 class Condition:
     """A premise `per_shift · shift <= limit`."""
 
@@ -246,7 +262,7 @@ def _on_digits(key: str, claim: Claim, *names: str, tolerance: float = 1e-9) -> 
         key,
         source=claim.source,
         stance=claim.stance,
-        over=st.builds(edited_digits, tolerance=st.just(tolerance)),
+        over=st.just(DigitsRecipe(tolerance)),
         input="real",
         group="LE-digits",
         notes=lambda p: describe(claim, names, p),
