@@ -12,7 +12,6 @@ is float64.
 Source: Local Edits, Section 2 and Definition 4.
 """
 
-import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +27,6 @@ from boundcheck.geometry.layers import (
     Captured,
     NotSeparableError,
     capture,
-    capture_lanes,
     cross_gram,
     inner_products,
     linear_layers,
@@ -110,7 +108,7 @@ class _Model:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """Jacobian rows of a batch; leading axes, if any, are lanes.
 
     Attributes:
@@ -135,8 +133,10 @@ class _Rows:
             return False
         return not bool(self.formed.any()) and all(seen.vanishes() for seen in self.captured.values())
 
-    def products(self, other: "_Rows") -> Tensor:
+    def products(self, other: "Rows") -> Tensor:
         """Inner products of the rows of two batches: `[..., N·k, N'·k']`."""
+        if self.captured.keys() != other.captured.keys() or self.formed.shape[-1] != other.formed.shape[-1]:
+            raise NotSeparableError  # a layer that acts for one batch alone: the rows are not over like columns
         parts = [cross_gram(mine, theirs) for mine, theirs in paired(self.captured, other.captured)]
         if self.formed.shape[-1] or not parts:
             parts.append(inner_products(self.formed, other.formed, 2, 2))
@@ -209,100 +209,6 @@ def tangent_overlap(
         return _measure(replace(model, layers={}), x_train, x_eval, chunk)
 
 
-def tangent_overlaps(
-    module: nn.Module, params: Mapping[str, Tensor], x_train: Tensor, x_eval: Tensor, *, chunk: int = 128
-) -> list[TangentOverlap]:
-    """`tangent_overlap` of many nets of one shape, each with its own samples.
-
-    Nets whose parameters all belong to `nn.Linear` layers go through each pass together; others one after the other.
-
-    Args:
-        module: gives the shape; its own parameters serve only where `params` names no others.
-        params: parameters by name, each with a leading lane axis (as from `torch.func.stack_module_state`).
-        x_train: `[lanes, m, ...]`.
-        x_eval: `[lanes, N, ...]`.
-        chunk: lanes a pass.
-
-    Raises:
-        BoundcheckError: as in `tangent_overlap`.
-
-    Source: Local Edits, Definition 4.
-
-    """
-    lanes = {name: value.shape[0] if value.dim() else 0 for name, value in params.items()}
-    lanes |= {"x_train": x_train.shape[0], "x_eval": x_eval.shape[0]}
-    if len(set(lanes.values())) != 1:
-        raise BoundcheckError(f"leading axes of lengths {lanes}", expected="the same number of lanes everywhere")
-    found = []
-    for start in range(0, x_train.shape[0], chunk):
-        some = slice(start, start + chunk)
-        chosen = {name: value[some].detach() for name, value in params.items()}
-        found += _some_lanes(module, chosen, x_train[some], x_eval[some])
-    return found
-
-
-def _some_lanes(module: nn.Module, params: dict[str, Tensor], x_train: Tensor, x_eval: Tensor) -> list[TangentOverlap]:
-    def alone(lane: int) -> TangentOverlap:
-        own = {name: value[lane] for name, value in params.items()}
-        return tangent_overlap(module, x_train[lane], x_eval[lane], params=own)
-
-    model = _of_module(module, {name: value[0] for name, value in params.items()})
-    together: list[TangentOverlap | None] = [None] * x_train.shape[0]
-    regular = all(bool(value.sum().isfinite()) for value in (*params.values(), x_train, x_eval))
-    if regular and not model.rest and x_train[0].numel() and x_eval[0].numel():
-        with contextlib.suppress(NotSeparableError):
-            together = _together(model, params, x_train, x_eval)
-    return [found or alone(lane) for lane, found in enumerate(together)]
-
-
-def _together(model: _Model, params: dict[str, Tensor], x_train: Tensor, x_eval: Tensor) -> list[TangentOverlap | None]:
-    """All lanes at once; None for a lane whose Jacobian has no size to trust its products with."""
-    captured = [capture_lanes(model.call, params, model.layers, x) for x in (x_train, x_eval)]
-    if not all(captured):
-        raise NotSeparableError
-    train, evaluation = (_with_sizes(seen, _no_rows(seen)) for seen in captured)
-    jacobian, samples = train.stacked(), x_eval.shape[1]
-    if not bool(jacobian.sum().isfinite()):
-        raise NotSeparableError
-    triangle = torch.linalg.qr(jacobian.mT, mode="r").R
-    sigmas = singular_values(triangle)
-    rank, rows = _rank(model, jacobian, sigmas, train.sizes), jacobian.shape[-2]
-    gamma = torch.full_like(sigmas[..., 0], torch.nan)
-    error = gamma
-    if triangle.shape[-2] == rows:
-        gamma, error = _overlaps(model, train, triangle, evaluation, samples)
-    sizes = [torch.linalg.vector_norm(part.sizes, dim=-1) for part in (train, evaluation)]
-    trusted = torch.stack([(size > SMALLEST) & (size < LARGEST) for size in sizes]).all(0).tolist()
-    columns = zip(gamma.tolist(), error.tolist(), sigmas.tolist(), rank.tolist(), trusted, strict=True)
-    return [
-        TangentOverlap(
-            gamma_ov=g if r == rows else math.nan,
-            gamma_error=e if r == rows else math.nan,
-            sigma_min=s[-1] if len(s) == rows else 0.0,
-            sigma_max=s[0],
-            rank=r,
-            rows=rows,
-            parameters=model.size,
-        )
-        if ok
-        else None
-        for g, e, s, r, ok in columns
-    ]
-
-
-def _overlaps(model: _Model, train: _Rows, triangle: Tensor, evaluation: _Rows, samples: int) -> tuple[Tensor, Tensor]:
-    """γ_ov and the size of its error, lane by lane (NaN where J_S is singular)."""
-    products = evaluation.products(train)
-    if products.shape[-2] < products.shape[-1]:
-        zeros = torch.zeros_like(triangle[..., 0, 0])
-        return zeros, zeros
-    restricted = torch.linalg.solve_triangular(triangle, products, upper=True, left=False)
-    scaled = torch.linalg.solve_triangular(triangle, torch.diag_embed(train.sizes), upper=True, left=False)
-    size = torch.linalg.vector_norm(evaluation.sizes, dim=-1) * torch.linalg.matrix_norm(scaled)
-    small = torch.linalg.qr(restricted, mode="r").R
-    return singular_values(small)[..., -1] / math.sqrt(samples), model.roundoff * size / math.sqrt(samples)
-
-
 def _measure(model: _Model, x_train: Tensor, x_eval: Tensor, chunk: int | None) -> TangentOverlap:
     train = _rows(model, x_train, chunk)
     if not train.vanish():
@@ -311,7 +217,7 @@ def _measure(model: _Model, x_train: Tensor, x_eval: Tensor, chunk: int | None) 
     rows = jacobian.shape[0]
     triangle = torch.linalg.qr(jacobian.mT, mode="r").R
     sigmas = singular_values(triangle)
-    rank = int(_rank(model, jacobian, sigmas, train.sizes))
+    rank = int(numerical_rank(sigmas, train.sizes, (rows, model.size), model.roundoff))
     gamma, error = math.nan, math.nan
     if rank == rows:
         gamma, error = _overlap(model, train, triangle, x_eval, chunk)
@@ -326,19 +232,19 @@ def _measure(model: _Model, x_train: Tensor, x_eval: Tensor, chunk: int | None) 
     )
 
 
-def _rank(model: _Model, jacobian: Tensor, sigmas: Tensor, sizes: Tensor) -> Tensor:
+def numerical_rank(sigmas: Tensor, sizes: Tensor, shape: tuple[int, int], roundoff: float) -> Tensor:
     """Singular values above two kinds of noise: the network's, in its own precision, and the factorisation's, in float64."""
-    noise = NETWORK_ROUNDINGS * model.roundoff + max(jacobian.shape[-2:]) * 2.0**-53
+    noise = NETWORK_ROUNDINGS * roundoff + max(shape) * 2.0**-53
     return (sigmas > noise * torch.linalg.vector_norm(sizes, dim=-1, keepdim=True)).sum(-1)
 
 
-def _overlap(model: _Model, train: _Rows, triangle: Tensor, x_eval: Tensor, chunk: int | None) -> tuple[float, float]:
+def _overlap(model: _Model, train: Rows, triangle: Tensor, x_eval: Tensor, chunk: int | None) -> tuple[float, float]:
     """γ_ov and the size of its error."""
     samples, rows = x_eval.shape[0], triangle.shape[0]
     restricted = triangle.new_zeros(0, rows)
     squares, count, zero = 0.0, 0, True
     for batch in x_eval.split(chunk or DEFAULT_CHUNK):
-        part = _rows(model, batch, chunk)
+        part = _rows(model, batch, chunk, check=count == 0)
         block = torch.linalg.solve_triangular(triangle, part.products(train), upper=True, left=False)
         count += block.shape[0]
         zero = zero and part.vanish()
@@ -355,43 +261,50 @@ def _overlap(model: _Model, train: _Rows, triangle: Tensor, x_eval: Tensor, chun
     return float(singular_values(restricted)[-1]) / math.sqrt(samples), error
 
 
-def _rows(model: _Model, x: Tensor, chunk: int | None) -> _Rows:
-    captured = capture(model.call, model.params, model.layers, x) if model.layers else {}
+def _rows(model: _Model, x: Tensor, chunk: int | None, *, check: bool = True) -> Rows:
+    captured = capture(model.call, model.params, model.layers, x, check=check) if model.layers else {}
     rest = model.rest
     if not captured and not rest:
         raise NotSeparableError
     if rest:
         formed = torch.cat(list(_jacobians(lambda p, z: model.call({**model.params, **p}, z), rest, x, chunk)))
     else:
-        formed = _no_rows(captured)
-    rows = _with_sizes(captured, formed.double())
+        formed = no_rows(captured)
+    rows = with_sizes(captured, formed.double())
     _require_finite(rows.sizes.reshape(x.shape[0], -1), "the Jacobian")
     return rows
 
 
-def _no_rows(captured: Mapping[str, Captured]) -> Tensor:
+def no_rows(captured: Mapping[str, Captured]) -> Tensor:
     """Rows of no parameters: `[..., N, k, 0]`."""
     return next(iter(captured.values())).signals[..., 0, :0]
 
 
-def _with_sizes(captured: dict[str, Captured], formed: Tensor) -> _Rows:
+def with_sizes(captured: dict[str, Captured], formed: Tensor) -> Rows:
+    """Rows captured layer by layer and rows formed `[..., N, k, n]`, together with their sizes."""
     squares = [seen.sizes().square() for seen in captured.values()]
     if formed.shape[-1]:
         squares.append(formed.square().sum(-1))
     sizes = sum(squares[1:], start=squares[0]).sqrt()
-    return _Rows(captured, formed, sizes.flatten(-2))
+    return Rows(captured, formed, sizes.flatten(-2))
+
+
+def per_sample(call: Call) -> Callable[[dict[str, Tensor], Tensor], dict[str, Tensor]]:
+    """(parameters, batch) to ∂f/∂θ by parameter, `[N, k, *shape]` each."""
+
+    def alone(given: dict[str, Tensor], sample: Tensor) -> Tensor:
+        return call(given, sample[None])[0]
+
+    return torch.func.vmap(torch.func.jacrev(alone), in_dims=(None, 0))
 
 
 def _jacobians(call: Call, params: Mapping[str, Tensor], x: Tensor, chunk: int | None) -> Iterator[Tensor]:
     """Blocks `[chunk, k, n]` of per-sample Jacobians."""
 
-    def alone(given: dict[str, Tensor], sample: Tensor) -> Tensor:
-        return call(given, sample[None])[0]
-
     size = sum(value.numel() for value in params.values())
     step = chunk or max(1, TEMPORARY // max(1, size))
     for start in range(0, x.shape[0], step):
-        blocks = torch.func.vmap(torch.func.jacrev(alone), in_dims=(None, 0))(dict(params), x[start : start + step])
+        blocks = per_sample(call)(dict(params), x[start : start + step])
         jacobian = torch.cat([block.flatten(2) for block in blocks.values()], dim=-1)
         _require_finite(jacobian, "the Jacobian", start)
         yield jacobian.detach()
@@ -399,7 +312,7 @@ def _jacobians(call: Call, params: Mapping[str, Tensor], x: Tensor, chunk: int |
 
 def _model(module_or_fn: nn.Module | Function, params: Params | None) -> _Model:
     if isinstance(module_or_fn, nn.Module):
-        return _of_module(module_or_fn, params)
+        return of_module(module_or_fn, params)
     if params is None:
         raise BoundcheckError(
             "a function without params", expected="its parameters, as a tensor or a mapping of tensors"
@@ -410,7 +323,8 @@ def _model(module_or_fn: nn.Module | Function, params: Params | None) -> _Model:
     return _checked(lambda p, x: function(dict(p), x), params)
 
 
-def _of_module(module: nn.Module, params: Params | None) -> _Model:
+def of_module(module: nn.Module, params: Params | None) -> _Model:
+    """A module, checked, with the linear layers among the parameters to differentiate with respect to."""
     if isinstance(params, Tensor):
         raise BoundcheckError("params is one tensor", expected="a mapping by parameter name for a module, or None")
     own = dict(module.named_parameters())

@@ -6,8 +6,9 @@ repeated calls). Two rows have the inner product Σ_tt' (g_t·g'_t')·(a_t·a'_t
 gradients of the batch, which one forward pass and k backward passes yield, and not the N·k·n numbers of the rows.
 
 All of this presumes that the samples of a batch do not influence each other, that the first axis is the sample and that the
-parameters act through the layers alone. Which modules keep to that cannot be read off a module, so each captured batch is
-compared with automatic differentiation on one of its samples alone; `NotSeparableError` sends the caller to the generic route.
+parameters act through the layers alone. Which modules keep to that cannot be read off a module, so the first batch of each set
+is compared with automatic differentiation on one of its samples alone; `NotSeparableError` sends the caller to the generic
+route.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -191,9 +192,11 @@ def own_names(prefix: str, names: Sequence[str]) -> list[str]:
 
 
 def capture(
-    call: Call, params: Mapping[str, Tensor], layers: Mapping[str, nn.Linear], x: Tensor
+    call: Call, params: Mapping[str, Tensor], layers: Mapping[str, nn.Linear], x: Tensor, *, check: bool = True
 ) -> dict[str, Captured]:
     """What each of the layers saw over the batch x; a layer without influence on the outputs is left out.
+
+    Whether the module keeps to what all of this presumes is its structure, so one `check` serves all batches of a set.
 
     Raises:
         NotSeparableError: if the activations do not split into samples, or if the last sample alone has another Jacobian.
@@ -202,8 +205,12 @@ def capture(
     leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
     with torch.enable_grad():
         outputs, calls = _forward(call, leaves, layers, x)
+        if any(result._version for made in calls.values() for _, result in made):
+            # An in-place operation behind a layer (a ReLU, say) overwrote what we differentiate with respect to: give it copies.
+            outputs, calls = _forward(call, leaves, layers, x, pass_on=torch.clone)
         captured = _backward(outputs, calls, list(leaves)) if outputs.requires_grad else {}
-        _compare_with_autograd(call(leaves, x[-1:]), leaves, layers, captured)
+        if check:
+            _compare_with_autograd(call(leaves, x[-1:]), leaves, layers, captured)
     return captured
 
 
@@ -265,6 +272,7 @@ def _forward(
     layers: Mapping[str, nn.Linear],
     x: Tensor,
     shifts: Mapping[str, Sequence[Tensor]] | None = None,
+    pass_on: Callable[[Tensor], Tensor] = lambda result: result,
 ) -> tuple[Tensor, dict[str, list[tuple[Tensor, Tensor]]]]:
     """Outputs, and for each layer the (input, result) of each of its calls, to which the shifts are added on the way."""
     calls: dict[str, list[tuple[Tensor, Tensor]]] = {prefix: [] for prefix in layers}
@@ -272,11 +280,7 @@ def _forward(
     def watch(prefix: str) -> Callable[..., Tensor]:
         def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> Tensor:
             calls[prefix].append((args[0] if args else kwargs["input"], result))
-            if shifts is not None:
-                return result + shifts[prefix][len(calls[prefix]) - 1]
-            return (
-                result.clone()
-            )  # an in-place ReLU behind the layer must not touch what we differentiate with respect to
+            return result + shifts[prefix][len(calls[prefix]) - 1] if shifts is not None else pass_on(result)
 
         return hook
 

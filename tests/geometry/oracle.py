@@ -13,8 +13,9 @@ def jacobian_rows(f: Callable[[Tensor], Tensor], params: Sequence[Tensor], x: Te
     rows = []
     for i in range(x.shape[0]):
         outputs = f(x[i : i + 1]).reshape(-1)
-        for output in outputs:
-            found = torch.autograd.grad(output, params, retain_graph=True, allow_unused=True, materialize_grads=True)
+        for j, output in enumerate(outputs):
+            more = j + 1 < len(outputs)
+            found = torch.autograd.grad(output, params, retain_graph=more, allow_unused=True, materialize_grads=True)
             rows.append(torch.cat([part.reshape(-1) for part in found]))
     return torch.stack(rows)
 

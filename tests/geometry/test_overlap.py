@@ -17,7 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry import (
+    Family,
+    Linear,
+    Quadratic,
     TangentOverlap,
+    TwoLayer,
+    family_overlaps,
     jacobian,
     layers,
     overlap,
@@ -26,6 +31,7 @@ from boundcheck.geometry import (
     singular_values,
     tangent_kernel,
     tangent_overlap,
+    tangent_overlaps,
 )
 from tests.geometry.oracle import geometry, jacobian_rows
 
@@ -313,6 +319,91 @@ def test_the_evaluation_jacobian_is_never_formed(generic: bool) -> None:
         else:
             tangent_overlap(module, x_train, x_eval)
     assert watch.numbers <= max(10 * n, x_eval.numel())
+
+
+# Many nets at once.
+
+
+def stacked(make: Callable[[], nn.Module], lanes: int) -> tuple[nn.Module, list[nn.Module], dict[str, Tensor]]:
+    torch.manual_seed(0)
+    nets = [make().double() for _ in range(lanes)]
+    return nets[0], nets, torch.func.stack_module_state(nets)[0]
+
+
+LANES = ["one output", "no bias", "attention", "twice", "layer norm", "convolution", "mixing", "tokens first"]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+@pytest.mark.parametrize("name", LANES)
+def test_lanes_are_independent_nets(name: str, chunk: int) -> None:
+    make, shape = (MODULES | GENERIC)[name]
+    module, nets, params = stacked(make, 5)
+    x_train, x_eval = random(5, 3, *shape, seed=1), random(5, 13, *shape, seed=2)
+    found = tangent_overlaps(module, params, x_train, x_eval, chunk=chunk)
+    for lane, net in enumerate(nets):
+        alone = tangent_overlap(net, x_train[lane], x_eval[lane])
+        ours = (found.gamma_ov[lane], found.sigma_min[lane], found.sigma_max[lane], found.gamma_error[lane])
+        expected = (alone.gamma_ov, alone.sigma_min, alone.sigma_max, alone.gamma_error)
+        assert [float(value) for value in ours] == pytest.approx(list(expected), rel=1e-10, abs=1e-11 * alone.sigma_max)
+        assert (int(found.rank[lane]), found.rows, found.parameters) == (alone.rank, alone.rows, alone.parameters)
+
+
+@pytest.mark.parametrize(
+    "family", [TwoLayer(4, 5, 2), TwoLayer(4, 5, 1, "softplus"), Linear(4, 2), Quadratic(9, 2)], ids=repr
+)
+def test_members_of_a_family(family: Family) -> None:
+    theta, x_train, x_eval = (
+        random(6, family.parameters),
+        random(6, 3, family.features),
+        random(6, 8, family.features, seed=1),
+    )
+    frozen = {name: random(6, *shape, seed=2) for name, shape in family.frozen_shapes().items()}
+    found = family_overlaps(family, theta, frozen, x_train, x_eval, chunk=4)
+    train, evaluation = (family.jacobian(theta, frozen, x).flatten(-3, -2) for x in (x_train, x_eval))
+    for lane in range(6):
+        gamma, smallest, largest = geometry(train[lane], evaluation[lane], 8)
+        ours = [float(value[lane]) for value in (found.gamma_ov, found.sigma_min, found.sigma_max)]
+        assert ours == pytest.approx([gamma, smallest, largest], rel=1e-10)
+    assert found.full_rank.all()
+
+
+@pytest.mark.parametrize("family", [TwoLayer(4, 5, 1), Linear(4, 1)], ids=repr)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e-170, 1e170])
+def test_a_lane_that_cannot_be_measured_is_nan_and_leaves_the_others_alone(family: Family, bad: float) -> None:
+    theta, x_train, x_eval = random(3, family.parameters), random(3, 2, 4), random(3, 8, 4, seed=1)
+    frozen = {name: random(3, *shape, seed=2) for name, shape in family.frozen_shapes().items()}
+    expected = family_overlaps(family, theta, frozen, x_train, x_eval)
+    x_eval[1] *= bad
+    x_train[2, 1] = x_train[2, 0]
+    found = family_overlaps(family, theta, frozen, x_train, x_eval)
+    assert found.gamma_ov.isnan().tolist() == [False, True, True]
+    assert found.sigma_min.isnan().tolist() == [False, True, False]
+    assert found.rank.tolist() == [2, 0, 1]
+    assert float(found.gamma_ov[0]) == pytest.approx(float(expected.gamma_ov[0]), rel=1e-12)
+
+
+def test_a_bad_lane_of_a_module_is_nan_and_leaves_the_others_alone() -> None:
+    module, _, params = stacked(lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 1)), 3)
+    x_train, x_eval = random(3, 2, 4), random(3, 8, 4, seed=1)
+    x_train[0, 0, 0] = math.nan
+    found = tangent_overlaps(module, params, x_train, x_eval)
+    assert found.gamma_ov.isnan().tolist() == [True, False, False]
+    assert found.full_rank.tolist() == [False, True, True]
+
+
+def test_lanes_of_awkward_shape() -> None:
+    theta, x_train, x_eval = random(2, 4), random(2, 6, 4), random(2, 8, 4)
+    more_rows_than_parameters = family_overlaps(Linear(4), theta, {}, x_train, x_eval)
+    assert more_rows_than_parameters.gamma_ov.isnan().all()
+    assert more_rows_than_parameters.sigma_min.tolist() == [0.0, 0.0]
+    assert more_rows_than_parameters.rank.tolist() == [4, 4]
+    assert family_overlaps(Linear(4), theta, {}, x_train[:, :3], x_eval[:, :2]).gamma_ov.tolist() == [0.0, 0.0]
+    with pytest.raises(BoundcheckError, match="the same number of lanes"):
+        family_overlaps(Linear(4), theta[:1], {}, x_train, x_eval)
+    with pytest.raises(BoundcheckError, match="at least one entry"):
+        family_overlaps(Linear(4), theta, {}, x_train[:, :0], x_eval)
+    with pytest.raises(BoundcheckError, match="chunk=0"):
+        family_overlaps(Linear(4), theta, {}, x_train, x_eval, chunk=0)
 
 
 # Ill-conditioned J_S, against 60 digits.

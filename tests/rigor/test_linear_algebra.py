@@ -60,11 +60,11 @@ def holds(x: Enclosure, index: Any, exact: Any) -> bool:
     )
 
 
-def random_orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
+def random_orthogonal(rng: np.random.Generator, n: int) -> Any:
     return np.asarray(np.linalg.qr(rng.standard_normal((n, n)))[0])
 
 
-def with_spectrum(rng: np.random.Generator, rows: int, columns: int, values: np.ndarray) -> np.ndarray:
+def with_spectrum(rng: np.random.Generator, rows: int, columns: int, values: Any) -> Any:
     rank = len(values)
     left, right = random_orthogonal(rng, rows)[:, :rank], random_orthogonal(rng, columns)[:, :rank]
     return np.asarray((left * values) @ right.T)
@@ -92,7 +92,7 @@ def specimens() -> dict[str, np.ndarray]:
     found["huge"] = 1e140 * rng.standard_normal((3, 3))
     found["too huge to square"] = 1e200 * rng.standard_normal((3, 3))
     found["graded"] = np.diag([1e8, 1.0, 1e-8]) @ rng.standard_normal((3, 3))
-    found["Hilbert"] = 1.0 / (1.0 + np.arange(6)[:, None] + np.arange(6))
+    found["Hilbert"] = 1.0 / np.asarray(1 + np.arange(6)[:, None] + np.arange(6), dtype=np.float64)
     return found
 
 
@@ -242,11 +242,12 @@ def symmetric_specimens() -> dict[str, np.ndarray]:
         a = rng.standard_normal((n, n))
         found[f"random {n}"] = a + a.T
     turn = random_orthogonal(rng, 4)
-    for label, values in {
+    spectra: dict[str, list[float]] = {
         "condition 1e14": [1.0, 1e-4, 1e-9, 1e-14],
         "indefinite": [1.0, -1.0, 1e-3, -1e-3],
         "multiple": [2.0, 2.0, 2.0, -1.0],
-    }.items():
+    }
+    for label, values in spectra.items():
         a = (turn * np.array(values)) @ turn.T
         found[label] = np.tril(a) + np.tril(a, -1).T
     found["zero"] = np.zeros((3, 3))

@@ -193,7 +193,10 @@ def test_inputs_that_are_only_known_to_a_radius_are_carried_through(activation: 
 
 
 def test_the_derivative_of_relu_is_the_hull_of_0_and_1_at_an_undecided_kink() -> None:
-    traced = trace(vmap(lambda x: [grad(torch.relu)(x)]), [torch.zeros(3, dtype=torch.float64)])
+    def derivative(x: Tensor) -> list[Tensor]:
+        return [grad(torch.relu)(x)]
+
+    traced = trace(vmap(derivative), [torch.zeros(3, dtype=torch.float64)])
     x = Enclosure(
         torch.tensor([-1.0, 1e-9, 2.0], dtype=torch.float64), torch.tensor([0.5, 1e-8, 0.5], dtype=torch.float64)
     )
@@ -205,13 +208,14 @@ def test_the_derivative_of_relu_is_the_hull_of_0_and_1_at_an_undecided_kink() ->
 
 def test_an_operator_without_a_rule_is_named() -> None:
     x = torch.ones(2, dtype=torch.float64)
-    for function, name in (
-        (torch.special.gammaln, "aten.lgamma.default"),
-        (torch.digamma, "aten.digamma.default"),
-        (lambda t: t.sort().values, "aten.sort.default"),
-    ):
+    functions: dict[str, Callable[[Tensor], list[Tensor]]] = {
+        "aten.lgamma.default": lambda t: [torch.special.gammaln(t)],
+        "aten.digamma.default": lambda t: [torch.digamma(t)],
+        "aten.sort.default": lambda t: [t.sort().values],
+    }
+    for name, function in functions.items():
         with pytest.raises(UnknownOperatorError) as caught:
-            trace(lambda t, f=function: [f(t)], [x]).enclose(Enclosure.exactly(x))  # type: ignore[misc]
+            trace(function, [x]).enclose(Enclosure.exactly(x))
         assert caught.value.operator == name
         assert name in str(caught.value)
         assert str(caught.value).count(".\n") == 0

@@ -69,7 +69,7 @@ def lazy_losses(p: FineTuning, A: Tensor, P: Tensor) -> tuple[Tensor, Tensor, Te
     source=OUTSIDE,
     stance=Stance.PRINTED,
     over=fine_tunings(),
-    mutants={"3/10": {"upper": "3/10"}},
+    mutants={"1/5": {"upper": "1/5"}},
     group=GROUP,
 )
 def outside_le_as_printed(
