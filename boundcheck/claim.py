@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from hypothesis.strategies import SearchStrategy
 from torch import Tensor
@@ -138,9 +138,13 @@ def swapped(statement: Statement) -> Statement:
 def scaled(factor: "str | int | Fraction") -> Callable[[Statement], Statement]:
     """A mutant that multiplies the larger (or right) side by `factor`, an exact rational below 1 for an inequality."""
     number = exact(factor)
+    if number <= 0 or number == 1:
+        raise BoundcheckError(f"scaled({factor!r})", expected="a positive factor other than 1")
 
     def change(statement: Statement) -> Statement:
         if isinstance(statement, Sides):
+            if number > 1:
+                raise BoundcheckError(f"scaled({factor!r}) makes an inequality weaker", expected="a factor below 1")
             return Sides(statement.smaller * number.denominator, statement.larger * number.numerator)
         return Identity(statement.left * number.denominator, statement.right * number.numerator)
 
@@ -242,8 +246,11 @@ def theorem(
 
     def register(check: Callable[..., Statement]) -> Claim:
         identifier, _, form = key.partition(":")
-        if not (identifier and form and key.isascii() and not any(c.isspace() for c in key)):
+        plain = key.isascii() and key.count(":") == 1 and not any(c.isspace() for c in key)
+        if not (identifier and form and plain):
             raise BoundcheckError(f"the claim key {key!r}", expected='plain ASCII "id:form", such as "MY-1:proved"')
+        if stance not in list(Stance):
+            raise BoundcheckError(f"stance={stance!r} on {key}", expected=f"one of {', '.join(Stance)}")
         claim = Claim(
             id=identifier,
             form=form,
@@ -307,6 +314,13 @@ def _mutants(key: str, check: Callable[..., Statement], specs: Mapping[str, Muta
 
 
 def _validate(claim: Claim) -> None:
+    if claim.input not in get_args(Input):
+        raise BoundcheckError(f"input={claim.input!r} on {claim.key}", expected=f"one of {', '.join(get_args(Input))}")
+    for mutant in claim.mutants:
+        if mutant.change is None and not mutant.constants:
+            raise BoundcheckError(
+                f"the mutant {mutant.name!r} of {claim.key} changes nothing", expected='{"constant": "value"}'
+            )
     false_as_printed = claim.refuted_by is not None
     if false_as_printed and claim.stance is not Stance.PRINTED:
         raise BoundcheckError(
@@ -321,12 +335,13 @@ def _validate(claim: Claim) -> None:
             expected="at least one wrong neighbour that the check must catch",
             remedy='add mutants={"halved": scaled("1/2")}, or a stronger constant',
         )
-    if not isinstance(claim.over, SearchStrategy):
-        raise BoundcheckError(
-            f"{claim.key} has over={type(claim.over).__name__}",
-            expected="a Hypothesis strategy of problems or recipes",
-            remedy="call the strategy function: over=fine_tunings()",
-        )
+    for name, strategy in {"over": claim.over, "equality": claim.equality}.items():
+        if not isinstance(strategy, SearchStrategy) and not (name == "equality" and strategy is None):
+            raise BoundcheckError(
+                f"{claim.key} has {name}={type(strategy).__name__}",
+                expected="a Hypothesis strategy of problems or recipes",
+                remedy=f"call the strategy function: {name}=fine_tunings()",
+            )
 
 
 def build(drawn: Any, lanes: int, first: int = 0) -> Problem:

@@ -62,7 +62,11 @@ def exact(text: "str | int | Fraction") -> Fraction:
             remedy="write it as a string",
         )
     try:
-        return Fraction(text)
+        value = Fraction(text)
+        float(value)
+        return value
+    except OverflowError:
+        raise BoundcheckError(f"the constant {text!r} is larger than any double") from None
     except (ValueError, ZeroDivisionError):
         raise BoundcheckError(
             f"the constant {text!r} is no rational number", expected='something like "1/4", "0.87" or 3'

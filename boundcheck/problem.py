@@ -12,7 +12,7 @@ A claim is written for one instance: it sees the leaves without the lane axis.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, get_origin, get_type_hints, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -94,7 +94,9 @@ class Problem:
         return int(sizes.pop())
 
     def lane(self, index: int) -> Self:
-        """A batch that holds one of the instances."""
+        """A batch that holds one of the instances. Raises BoundcheckError for a lane that there is not."""
+        if not 0 <= index < self.lanes:
+            raise BoundcheckError(f"lane {index}", expected=f"0 to {self.lanes - 1}")
         return self.with_leaves({name: tensor[index : index + 1].clone() for name, tensor in self._walk()})
 
     def to(self, device: "torch.device | str") -> Self:
@@ -126,37 +128,59 @@ class Problem:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Problem":
         """The batch that `to_json` wrote. Its class must be imported; nothing in `data` is executed or imported."""
-        name = data.get("problem")
-        if name not in _PROBLEMS:
+        kind, structure, leaves = (data.get(key) if isinstance(data, Mapping) else None for key in _STORED)
+        if not isinstance(kind, str) or kind not in _PROBLEMS:
             raise BoundcheckError(
-                f"the problem class {name!r} is not known",
+                f"the problem class {kind!r} is not known",
                 expected=f"one of {sorted(_PROBLEMS)}",
                 remedy="import the module that defines it first",
             )
-        values: dict[str, Any] = {}
-        for key, value in data["structure"].items():
-            values[key] = _part_from_json(value) if isinstance(value, dict) and "part" in value else value
-        for key, value in data["leaves"].items():
+        if not (isinstance(structure, Mapping) and isinstance(leaves, Mapping)):
+            raise BoundcheckError(f"a stored {kind}", expected=f"an object with {', '.join(_STORED)}")
+        values: dict[str, Any] = {key: _part_from_json(value) for key, value in structure.items()}
+        for key, value in leaves.items():
             owner, _, inner = key.partition(".")
             if inner:
                 values.setdefault(owner, {})[inner] = tensor_from_json(value)
             else:
                 values[owner] = tensor_from_json(value)
-        known = {f.name: f for f in fields(_PROBLEMS[name])}
-        if set(values) - set(known):
-            raise BoundcheckError(
-                f"{name} has no field {sorted(set(values) - set(known))}", expected=f"fields {sorted(known)}"
-            )
-        for missing in set(known) - set(values):  # an empty dict of leaves leaves no trace in `leaves`
-            values[missing] = {}
-        return _PROBLEMS[name](**values)
+        return _made(_PROBLEMS[kind], values)
 
 
-def _part_from_json(data: Mapping[str, Any]) -> Part:
+_STORED = ("problem", "structure", "leaves")
+
+
+def _made(kind: type[Problem], values: dict[str, Any]) -> Problem:
+    """An instance of `kind` from its fields, each of the sort its annotation says."""
+    sorts = {name: get_origin(hint) or hint for name, hint in get_type_hints(kind).items()}
+    known = {f.name: sorts[f.name] for f in fields(kind)}
+    for name, sort in known.items():
+        if sort is dict:  # one without entries leaves no trace among the leaves
+            values.setdefault(name, {})
+    strange, missing = sorted(set(values) - set(known)), sorted(set(known) - set(values))
+    if strange or missing:
+        what = f"{kind.__name__} has no field {strange}" if strange else f"a stored {kind.__name__} lacks {missing}"
+        raise BoundcheckError(what, expected=f"the fields {sorted(known)}")
+    for name, value in values.items():
+        expected = Tensor if known[name] is Tensor else dict if known[name] is dict else None
+        if expected is not None and not isinstance(value, expected):
+            raise BoundcheckError(f"the field {name} of a stored {kind.__name__}", expected=f"a {expected.__name__}")
+    problem = kind(**values)
+    _ = problem.lanes  # raises where the leaves do not agree
+    return problem
+
+
+def _part_from_json(data: Any) -> Any:
+    if not (isinstance(data, Mapping) and "part" in data):
+        return data
     name = data["part"]
-    if name not in _PARTS:
+    if not isinstance(name, str) or name not in _PARTS:
         raise BoundcheckError(f"the part {name!r} is not known", expected=f"one of {sorted(_PARTS)}")
-    return _PARTS[name](**{key: value for key, value in data.items() if key != "part"})
+    given = {key: value for key, value in data.items() if key != "part"}
+    expected = {f.name for f in fields(_PARTS[name])}
+    if set(given) != expected:
+        raise BoundcheckError(f"a stored {name} with fields {sorted(given)}", expected=f"the fields {sorted(expected)}")
+    return _PARTS[name](**given)
 
 
 def tensor_to_json(tensor: Tensor) -> dict[str, Any]:
@@ -171,16 +195,22 @@ def tensor_to_json(tensor: Tensor) -> dict[str, Any]:
 
 def tensor_from_json(data: Mapping[str, Any]) -> Tensor:
     """The tensor that `tensor_to_json` wrote. Raises BoundcheckError where shape and entries do not fit together."""
+    if not isinstance(data, Mapping):
+        raise BoundcheckError(
+            f"a stored tensor that is a {type(data).__name__}", expected="an object with dtype, shape and hex"
+        )
     dtype = {"float64": torch.float64, "float32": torch.float32}.get(str(data.get("dtype")))
     shape, entries = data.get("shape"), data.get("hex")
-    if dtype is None or not isinstance(shape, list) or not isinstance(entries, list):
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        raise BoundcheckError(f"a stored tensor of shape {shape!r}", expected="a list of whole numbers >= 0")
+    if dtype is None or not isinstance(entries, list):
         raise BoundcheckError(
             f"a stored tensor with keys {sorted(data)}", expected="dtype float64 or float32, shape, hex"
         )
     try:
         flat = torch.tensor([float.fromhex(text) for text in entries], dtype=dtype)
         return flat.reshape(shape)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise BoundcheckError(f"a stored tensor of shape {shape} with {len(entries)} entries ({error})") from None
 
 

@@ -107,9 +107,8 @@ def judge(
     undefined = torch.zeros_like(usable)
     accepted: dict[str, tuple[Enclosure, Tensor]] = {}
     for name, margin, established in premises:
-        unbounded = margin.mid == torch.inf
-        holds = (margin.lower >= 0) | unbounded
-        fails = (margin.upper < 0) & ~unbounded
+        holds = margin.lower >= 0  # an exact +inf, which has radius 0, included
+        fails = margin.upper < 0
         refuted |= fails
         unverified |= ~fails & ~(holds & established)
         undefined |= margin.mid.isnan()
@@ -127,7 +126,7 @@ def _conclusion(smaller: Enclosure, larger: Enclosure, identity: bool) -> Tensor
     nothing = (smaller.mid == 0) & (larger.mid == 0)  # 0 against 0 says nothing, and is never a pass
     if identity:
         apart = (smaller.lower > larger.upper) | (larger.lower > smaller.upper)
-        size = torch.maximum(smaller.magnitude, larger.magnitude)
+        size = torch.maximum(smaller.mid.abs(), larger.mid.abs())
         sharp = smaller.rad + larger.rad <= IDENTITY_RELATIVE_RADIUS * size
         status = torch.where(apart, Status.VIOLATED_UNCERTIFIED, torch.where(sharp, Status.HOLDS, Status.INCONCLUSIVE))
     else:

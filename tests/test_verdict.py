@@ -72,7 +72,7 @@ def test_the_conclusion_of_an_inequality(sides: tuple[Ball, Ball], expected: Sta
         (((1.0, 1e-12), (1.1, 1e-12)), Status.VIOLATED_UNCERTIFIED),
         (((1.1, 1e-12), (1.0, 1e-12)), Status.VIOLATED_UNCERTIFIED),
         (((1.0, 0.0), (1.0 + 2.0**-52, 0.0)), Status.VIOLATED_UNCERTIFIED),
-        (((1.0, 1e300), (1.0, 0.0)), Status.INCONCLUSIVE),
+        (((1.0, INF), (1.0, 0.0)), Status.INCONCLUSIVE),
         (((0.0, 0.0), (0.0, 0.0)), Status.VACUOUS),
         (((NAN, INF), (1.0, 0.0)), Status.INVALID),
     ],
@@ -115,6 +115,7 @@ def test_verified_premises_leave_the_word_to_the_sides(sides: tuple[Ball, Ball])
 
 def test_a_margin_of_minus_infinity_is_false() -> None:
     assert status(*HELD, ((-INF, 0.0, True),)) is Status.VACUOUS
+    assert status(*HELD, ((INF, INF, True),)) is Status.PREMISE_UNVERIFIED
 
 
 def test_the_edge_of_a_premise_counts_as_holding_only_when_it_is_exact() -> None:

@@ -26,9 +26,10 @@ def path_factor(e: Tensor, h: Tensor) -> Tensor:
 
 
 def slack(a: Tensor, h: Tensor) -> Tensor:
-    """A witness e: just above the smallest solution of a·P(e) = e, or 1/2 where there is none.
+    """A hint at a witness e: just above the smallest solution of a·P(e) = e, where the iteration finds it.
 
-    It is a hint. Whoever uses it states `a·P(e) <= e` and `A(e) > 0` as premises, which are verified there.
+    Close to the largest admissible a it may stop short, and where no e exists the result means nothing. So whoever uses it
+    states `a·P(e) <= e` and `A(e) > 0` as premises, which are verified there.
     """
     e = torch.zeros_like(a)
     for _ in range(60):  # increasing from 0, so it stops below the smallest solution, where there is one

@@ -10,7 +10,7 @@ The float iterates obey θ_{t+1} = T(θ_t) + δ_t with T the exact step. Two thi
 
 δ is the radius of one enclosed step, the larger of the first's and the last's, doubled because the iterates between are not
 enclosed one by one; the exponent is taken 2 % larger, for the exact paths beside the computed one. Both rest on β_S being a
-global bound, as it is for the closed-form families; for others a premise that uses β_S is never established anyway.
+global bound, as it is for the closed-form families; for other families every radius is infinite.
 """
 
 from collections.abc import Callable
@@ -156,9 +156,10 @@ def _certify(setup: Setup, state: _State, path: Tensor, path_steps: Tensor, conv
     amplification = torch.exp(1.02 * setup.eta * setup.alpha * beta * state.residual_sum)
     size = torch.maximum(torch.linalg.vector_norm(setup.theta0, dim=-1), torch.linalg.vector_norm(state.theta, dim=-1))
     rounding = 2 * torch.maximum(at_start.step_radius, at_end.step_radius) + UNIT_ROUNDOFF * (size + moved)
-    drift = torch.where(curvature <= 2, state.steps * rounding * amplification, torch.inf)
-    drift = torch.where(state.steps == 0, 0.0, torch.nan_to_num(drift, nan=torch.inf))
-    tail = torch.where(converged, _tail(setup, at_end), torch.inf)
+    known = curvature <= 2 if setup.established else torch.zeros_like(converged)
+    drift = torch.where(known, state.steps * rounding * amplification, torch.inf)
+    drift = torch.where(state.steps == 0, 0.0, torch.nan_to_num(drift, nan=torch.inf, posinf=torch.inf))
+    tail = torch.where(converged & (known | (state.steps == 0)), _tail(setup, at_end), torch.inf)
     tuned_radius = (drift + tail) * (1 + 2.0**-30)
     gross = state.steps * (2 * UNIT_ROUNDOFF * state.length + 2 * drift)
     e = contraction.slack(
@@ -173,7 +174,7 @@ def _certify(setup: Setup, state: _State, path: Tensor, path_steps: Tensor, conv
         path_radius=drift,
         path_steps=path_steps,
         path_length=state.length,
-        length_radius=torch.nan_to_num(gross + tail, nan=torch.inf),
+        length_radius=torch.nan_to_num(gross + tail, nan=torch.inf, posinf=torch.inf),
         slack=torch.nan_to_num(e, nan=0.5),
     )
 
@@ -190,7 +191,7 @@ def _tail(setup: Setup, at: "_EnclosedStep") -> Tensor:
     h = _h(setup, at.largest.upper) * (1 + 2.0**-40)
     e = contraction.slack(a, h)
     factor = contraction.path_factor(e, h) * (1 + 2.0**-40)
-    admissible = (contraction.rate(e, h) > 2.0**-20) & (a * factor <= e * (1 - 2.0**-40)) & (smallest > 0)
+    admissible = (contraction.rate(e, h) > 2.0**-10) & (a * factor <= e * (1 - 2.0**-40)) & (smallest > 0)
     tail = factor * residual / (setup.alpha * smallest) * (1 + 2.0**-40)
     return torch.where(residual == 0, 0.0, torch.where(admissible, tail, torch.inf))
 

@@ -46,7 +46,7 @@ SMALLEST = 1e-60
 """Below this norm the products of Jacobian rows, of inputs and of signals come too near to underflow."""
 
 DEFAULT_CHUNK = 256
-"""Evaluation samples a pass."""
+"""Evaluation samples a pass, at most."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def tangent_overlap(
         x_train: the fine-tuning samples `[m, ...]`.
         x_eval: the evaluation samples `[N, ...]`.
         params: as in `per_sample_jacobian`; required for a function.
-        chunk: evaluation samples a pass (256 if not given).
+        chunk: evaluation samples a pass (if not given 256, or fewer where long rows must be formed).
 
     Raises:
         BoundcheckError: as in `per_sample_jacobian`, and if a Jacobian is so large or small that products of its rows
@@ -243,7 +243,7 @@ def _overlap(model: _Model, train: Rows, triangle: Tensor, x_eval: Tensor, chunk
     samples, rows = x_eval.shape[0], triangle.shape[0]
     restricted = triangle.new_zeros(0, rows)
     squares, count, zero = 0.0, 0, True
-    for batch in x_eval.split(chunk or DEFAULT_CHUNK):
+    for batch in x_eval.split(chunk or _samples_a_pass(model)):
         part = _rows(model, batch, chunk, check=count == 0)
         block = torch.linalg.solve_triangular(triangle, part.products(train), upper=True, left=False)
         count += block.shape[0]
@@ -259,6 +259,12 @@ def _overlap(model: _Model, train: Rows, triangle: Tensor, x_eval: Tensor, chunk
     condition = float(torch.linalg.matrix_norm(scaled))
     error = model.roundoff * math.sqrt(squares / samples) * condition
     return float(singular_values(restricted)[-1]) / math.sqrt(samples), error
+
+
+def _samples_a_pass(model: _Model) -> int:
+    """As many as keep the rows that must be formed within a few temporaries."""
+    formed = sum(value.numel() for value in model.rest.values())
+    return max(1, min(DEFAULT_CHUNK, 4 * TEMPORARY // max(1, formed)))
 
 
 def _rows(model: _Model, x: Tensor, chunk: int | None, *, check: bool = True) -> Rows:

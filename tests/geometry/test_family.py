@@ -13,13 +13,15 @@ from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry import Family, Linear, Quadratic, TwoLayer, softplus
-from boundcheck.geometry.family import SOFTPLUS_CURVATURE, TANH_CURVATURE
+from boundcheck.geometry.family import SOFTPLUS_CURVATURE, TANH_CURVATURE, GeneralQuadratic
 
 FAMILIES = [
     Linear(3, 1),
     Linear(3, 2),
     Quadratic(4, 1),
     Quadratic(4, 3),
+    GeneralQuadratic(3, 1),
+    GeneralQuadratic(3, 2),
     TwoLayer(3, 5, 1, "tanh"),
     TwoLayer(3, 5, 3, "tanh"),
     TwoLayer(3, 5, 1, "softplus"),
@@ -150,6 +152,15 @@ def test_the_constants_of_a_quadratic_are_attained(family: Quadratic) -> None:
     leading = vectors.eigenvectors[:, vectors.eigenvalues.abs().argmax()]
     for found in ratios(draw, draw.theta, draw.theta + 2.0 * leading):
         torch.testing.assert_close(found, torch.ones_like(found), rtol=1e-12, atol=0)
+
+
+def test_the_mean_constant_of_a_general_quadratic_is_attained_for_one_output() -> None:
+    draw = Draw(GeneralQuadratic(3, 1), 4)
+    curvatures = draw.x[:, 3:].unflatten(-1, (3, 3))
+    curvatures = 0.5 * (curvatures + curvatures.mT)
+    leading = torch.linalg.eigh((curvatures @ curvatures).sum(0)).eigenvectors[:, -1]
+    found = ratios(draw, draw.theta, draw.theta + 2.0 * leading)[1]
+    torch.testing.assert_close(found, torch.ones_like(found), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
