@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import UnknownOperatorError
+from boundcheck.rigor.arithmetic import mul, sub
 from boundcheck.rigor.enclosure import Enclosure, frobenius_upper, widen
-from boundcheck.rigor.rules import aten, matmul, mul, rule, sub
+from boundcheck.rigor.reductions import matmul
+from boundcheck.rigor.registry import aten, rule
 
 LINALG_ERROR: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
 

@@ -11,7 +11,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.rigor.enclosure import Enclosure
-from boundcheck.rigor.rules import lookup
+from boundcheck.rigor.registry import lookup
 
 Function = Callable[..., Sequence[Tensor]]
 

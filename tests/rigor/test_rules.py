@@ -19,7 +19,9 @@ from torch import Tensor
 from boundcheck.errors import BoundcheckError, UnknownOperatorError
 from boundcheck.rigor import Enclosure, vocabulary
 from boundcheck.rigor.enclosure import frobenius_upper, gamma, rounding, widen
-from boundcheck.rigor.rules import CREATIONS, MOVES, ULPS, lookup
+from boundcheck.rigor.functions import ULPS
+from boundcheck.rigor.registry import lookup
+from boundcheck.rigor.shapes import CREATIONS, MOVES
 
 aten = torch.ops.aten
 Number = Any  # a Fraction, an mpf, a float

@@ -1,0 +1,106 @@
+"""Error rules of comparisons and choices: a truth value that the enclosures leave open has an infinite radius."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from boundcheck.errors import UnknownOperatorError
+from boundcheck.rigor.enclosure import Enclosure, widen
+from boundcheck.rigor.registry import aten, enclosed, infinite, pair, rule
+
+
+def compare(function: Callable[[Tensor, Tensor], Tensor], x: Any, y: Any) -> Enclosure:
+    """A comparison; its radius is infinite where the enclosures do not decide it."""
+    x, y = pair(x, y)
+    if x is y:  # x == x: how torch spells "not NaN"
+        return _about_the_float(function(x.mid, y.mid), x)
+    apart = (x.mid - y.mid).abs() > widen(x.rad + y.rad)
+    exact = (x.rad == 0) & (y.rad == 0)
+    beside_infinity = x.mid.isfinite() & infinite(y)  # |x| != inf: the other half of torch's isfinite
+    undecided = ~(apart | exact | beside_infinity)
+    return Enclosure(function(x.mid, y.mid), torch.where(undecided, torch.inf, 0.0).to(torch.float64))
+
+
+def _about_the_float(truth: Tensor, x: Enclosure) -> Enclosure:
+    """A truth about computed values that are NaN or infinite: it says nothing of an exact value that is not known."""
+    return Enclosure(truth, torch.where(~x.mid.isfinite() & (x.rad > 0), torch.inf, 0.0).to(torch.float64))
+
+
+for _name, _function in {
+    "gt": torch.gt,
+    "ge": torch.ge,
+    "lt": torch.lt,
+    "le": torch.le,
+    "eq": torch.eq,
+    "ne": torch.ne,
+}.items():
+    for _overload in ("Tensor", "Scalar"):
+        rule(getattr(getattr(aten, _name), _overload))(lambda x, y, _f=_function: compare(_f, x, y))
+
+
+def _truths(name: str, *operands: Enclosure) -> None:
+    for operand in operands:
+        if operand.mid.dtype != torch.bool:
+            raise UnknownOperatorError(f"aten.{name} on {operand.mid.dtype}")
+
+
+@rule(aten.logical_and.default, aten.bitwise_and.Tensor)
+def logical_and(x: Enclosure, y: Enclosure) -> Enclosure:
+    """Both; undecided where either is."""
+    _truths("logical_and", x, y)
+    return Enclosure(torch.logical_and(x.mid, y.mid), x.rad + y.rad)
+
+
+@rule(aten.logical_or.default, aten.bitwise_or.Tensor)
+def logical_or(x: Enclosure, y: Enclosure) -> Enclosure:
+    """Either; undecided where one of them is."""
+    _truths("logical_or", x, y)
+    return Enclosure(torch.logical_or(x.mid, y.mid), x.rad + y.rad)
+
+
+@rule(aten.all.dim, aten.all.default)
+def every(x: Enclosure, dim: int | None = None, keepdim: bool = False) -> Enclosure:
+    """All of them; undecided where one is."""
+    if dim is None:
+        return Enclosure(x.mid.all(), x.rad.sum())
+    return Enclosure(x.mid.all(dim, keepdim), x.rad.sum(dim, keepdim))
+
+
+@rule(aten.any.dim, aten.any.default)
+def some(x: Enclosure, dim: int | None = None, keepdim: bool = False) -> Enclosure:
+    """Any of them; undecided where one is."""
+    if dim is None:
+        return Enclosure(x.mid.any(), x.rad.sum())
+    return Enclosure(x.mid.any(dim, keepdim), x.rad.sum(dim, keepdim))
+
+
+@rule(aten.isnan.default)
+def isnan(x: Enclosure) -> Enclosure:
+    """Whether a value is NaN; undecided where an unknown value was computed as one."""
+    return _about_the_float(x.mid.isnan(), x)
+
+
+@rule(aten.isinf.default)
+def isinf(x: Enclosure) -> Enclosure:
+    """Whether a value is infinite; undecided where an unknown value overflowed."""
+    return _about_the_float(x.mid.isinf(), x)
+
+
+@rule(aten.logical_not.default, aten.bitwise_not.default)
+def logical_not(x: Enclosure) -> Enclosure:
+    """The opposite truth value."""
+    _truths("logical_not", x)
+    return Enclosure(torch.logical_not(x.mid), x.rad.clone())
+
+
+@rule(aten.where.self)
+def where(condition: Any, x: Any, y: Any) -> Enclosure:
+    """x where the condition is true, else y; the hull of both where it is undecided."""
+    x, y = pair(x, y)
+    condition = enclosed(condition, x)
+    mid = torch.where(condition.mid, x.mid, y.mid)
+    rad = torch.where(condition.mid, x.rad, y.rad)
+    hull = torch.maximum((x.mid - mid).abs() + x.rad, (y.mid - mid).abs() + y.rad)
+    return Enclosure(mid, widen(torch.where(condition.rad > 0, hull, rad)))
