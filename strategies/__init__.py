@@ -3,6 +3,7 @@
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
 from boundcheck.strategies.models import (
+    curved_models,
     general_quadratic_models,
     linear_models,
     models,
@@ -15,6 +16,7 @@ __all__ = [
     "Covariances",
     "covariance_pairs",
     "covariances",
+    "curved_models",
     "displacements",
     "fine_tunings",
     "general_quadratic_models",

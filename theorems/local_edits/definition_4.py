@@ -38,8 +38,10 @@ def kernel_eigenvalue(p: Setup, index: int) -> Tensor:
 )
 def overlap_sq_ge_least_eigenvalue(p: Setup) -> Sides:
     """λ_n(K_eval) <= γ_ov²."""
+    least = kernel_eigenvalue(p, p.family.parameters)
     positive("J_S has full row rank", p.sigma_min)
-    return Sides(smaller=kernel_eigenvalue(p, p.family.parameters), larger=p.overlap.square())
+    positive("K_eval is regular", least)
+    return Sides(smaller=least, larger=p.overlap.square())
 
 
 @theorem(
