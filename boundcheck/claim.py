@@ -5,6 +5,7 @@ by calling `premise`. The framework vmaps it over lanes.
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal, get_args
 
 from hypothesis.strategies import SearchStrategy
@@ -136,7 +138,10 @@ def swapped(statement: Statement) -> Statement:
 
 
 def scaled(factor: "str | int | Fraction") -> Callable[[Statement], Statement]:
-    """A mutant that multiplies the larger (or right) side by `factor`, an exact rational below 1 for an inequality."""
+    """A mutant that multiplies the larger (or right) side by `factor`, an exact rational below 1 for an inequality.
+
+    It makes an inequality between positive sides stronger; for negative sides write a function of your own.
+    """
     number = exact(factor)
     if number <= 0 or number == 1:
         raise BoundcheckError(f"scaled({factor!r})", expected="a positive factor other than 1")
@@ -246,9 +251,13 @@ def theorem(
 
     def register(check: Callable[..., Statement]) -> Claim:
         identifier, _, form = key.partition(":")
-        plain = key.isascii() and key.count(":") == 1 and not any(c.isspace() for c in key)
-        if not (identifier and form and plain):
-            raise BoundcheckError(f"the claim key {key!r}", expected='plain ASCII "id:form", such as "MY-1:proved"')
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*:[\w.+-]+", key, flags=re.ASCII):
+            raise BoundcheckError(
+                f"the claim key {key!r}",
+                expected='"id:form" of plain letters, digits and . _ + -, such as "MY-1:proved"',
+            )
+        if not inspect.isfunction(check):
+            raise BoundcheckError(f"@theorem({key!r}) on a {type(check).__name__}", expected="a function")
         if stance not in list(Stance):
             raise BoundcheckError(f"stance={stance!r} on {key}", expected=f"one of {', '.join(Stance)}")
         claim = Claim(
@@ -283,9 +292,18 @@ def theorem(
 
 
 def _caller() -> tuple[Path, int]:
-    """File and line of the code that called the decorator that called this."""
+    """File and line of the module that is registering a claim, whatever helper it went through."""
     frame = sys._getframe(2)
-    return Path(frame.f_code.co_filename).resolve(), frame.f_lineno
+    outer: FrameType | None = frame
+    while outer is not None and outer.f_code.co_name != "<module>":
+        outer = outer.f_back
+    # A claim made while no module is being imported has only the program that was started below it.
+    names = outer.f_globals if outer is not None else {}
+    importing = (
+        outer is not None and names.get("__name__") != "__main__" and names.get("__file__") == outer.f_code.co_filename
+    )
+    found = outer if outer is not None and importing else frame
+    return Path(found.f_code.co_filename).resolve(), found.f_lineno
 
 
 def _constants(check: Callable[..., Statement]) -> dict[str, Exact]:
@@ -301,10 +319,19 @@ def _constants(check: Callable[..., Statement]) -> dict[str, Exact]:
 
 def _mutants(key: str, check: Callable[..., Statement], specs: Mapping[str, MutantSpec]) -> Iterator[Mutant]:
     known = _constants(check)
+    if not isinstance(specs, Mapping):
+        raise BoundcheckError(
+            f"{key} has mutants={specs!r}", expected='a name for each, such as {"halved": scaled("1/2")}'
+        )
     for name, spec in specs.items():
         if callable(spec):
             yield Mutant(name, change=spec)
             continue
+        if not isinstance(spec, Mapping):
+            raise BoundcheckError(
+                f"the mutant {name!r} of {key} is {spec!r}",
+                expected='{"constant": "value"} or a function such as scaled("1/2")',
+            )
         if not set(spec) <= set(known):
             raise BoundcheckError(
                 f"the mutant {name!r} of {key} changes {sorted(set(spec) - set(known))}",

@@ -81,7 +81,7 @@ def _import_claims(path: Path) -> None:
         raise BoundcheckError(f"--claims {path}", expected="a Python file or a folder that exists")
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     for file in files:
-        if "theorem(" not in file.read_text(encoding="utf-8", errors="replace"):
+        if "theorem" not in file.read_text(encoding="utf-8", errors="replace"):
             continue
         name = f"boundcheck_claims_{abs(hash(file.resolve()))}"
         spec = importlib.util.spec_from_file_location(name, file)
@@ -89,7 +89,12 @@ def _import_claims(path: Path) -> None:
             raise BoundcheckError(f"--claims {file}", expected="a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except BoundcheckError:
+            raise
+        except Exception as error:  # a user's module may raise anything
+            raise BoundcheckError(f"--claims {file} raised {type(error).__name__}: {error}") from error
 
 
 if __name__ == "__main__":

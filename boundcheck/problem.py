@@ -19,8 +19,35 @@ from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
 
-_PROBLEMS: dict[str, type["Problem"]] = {}
-_PARTS: dict[str, type["Part"]] = {}
+_PROBLEMS: dict[str, list[type["Problem"]]] = {}
+_PARTS: dict[str, list[type["Part"]]] = {}
+Scalar = int | float | str | bool | None
+
+
+def _register(known: dict[str, list[type[Any]]], kind: type[Any]) -> None:
+    """Remember a class by name. A module that is imported again replaces its classes; others stay beside them."""
+
+    def same(other: type[Any]) -> bool:
+        again = (other.__module__, other.__qualname__) == (kind.__module__, kind.__qualname__)
+        return again and "<locals>" not in kind.__qualname__
+
+    known[kind.__name__] = [*(c for c in known.get(kind.__name__, []) if not same(c)), kind]
+
+
+def _lookup(known: dict[str, list[type[Any]]], name: Any, sort: str) -> type[Any]:
+    candidates = known.get(name, []) if isinstance(name, str) else []
+    if not candidates:
+        raise BoundcheckError(
+            f"the {sort} class {name!r} is not known",
+            expected=f"one of {sorted(known)}",
+            remedy="import the module that defines it first",
+        )
+    if len(candidates) > 1:
+        modules = ", ".join(c.__module__ for c in candidates)
+        raise BoundcheckError(
+            f"{len(candidates)} {sort} classes are called {name!r} ({modules})", remedy="rename one of them"
+        )
+    return candidates[0]
 
 
 @dataclass(frozen=True)
@@ -29,11 +56,15 @@ class Part:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _PARTS[cls.__name__] = cls
+        _register(_PARTS, cls)
 
     def to_json(self) -> dict[str, Any]:
-        """The part's class name and fields."""
-        return {"part": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
+        """The part's class name and fields. Raises BoundcheckError for a field that JSON cannot hold."""
+        return {"part": type(self).__name__} | {f.name: _structural(self, f.name) for f in fields(self)}
+
+    def identity(self) -> tuple[Any, ...]:
+        """What makes two parts the same: the class itself (a name is not enough) and the values of its fields."""
+        return _identity(self)
 
 
 @dataclass(frozen=True)
@@ -46,7 +77,7 @@ class Problem:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _PROBLEMS[cls.__name__] = cls
+        _register(_PROBLEMS, cls)
 
     def leaves(self) -> dict[str, Tensor]:
         """Every leaf by its dotted name, each `[lanes, ...]`."""
@@ -67,8 +98,12 @@ class Problem:
         for item in fields(self):
             value = getattr(self, item.name)
             if not isinstance(value, Tensor | Mapping):
-                result[item.name] = value.to_json() if isinstance(value, Part) else value
+                result[item.name] = _structural(self, item.name)
         return result
+
+    def identity(self) -> tuple[Any, ...]:
+        """What two batches must share for one trace to serve both: classes, structural values, shapes of the leaves."""
+        return _identity(self)
 
     def with_leaves(self, leaves: Mapping[str, Tensor]) -> Self:
         """The same structure around other leaves (named as in `leaves()`)."""
@@ -85,11 +120,12 @@ class Problem:
     def lanes(self) -> int:
         """How many instances the batch holds."""
         sizes = {tensor.shape[0] if tensor.dim() else -1 for _, tensor in self._walk()}
-        if len(sizes) != 1 or -1 in sizes:
+        if len(sizes) != 1 or sizes & {-1, 0}:
             shapes = {name: tuple(tensor.shape) for name, tensor in self._walk()}
             raise BoundcheckError(
                 f"{type(self).__name__} has leaves of shapes {shapes}",
-                expected="at least one leaf, and the same number of lanes as the first axis of each",
+                expected="at least one leaf, and the same number of lanes (1 or more) as the first axis of each",
+                remedy="decorate the class with @dataclass(frozen=True) and give every leaf the shape [lanes, ...]",
             )
         return int(sizes.pop())
 
@@ -108,6 +144,8 @@ class Problem:
         good = torch.ones(self.lanes, dtype=torch.bool, device=next(self._walk())[1].device)
         for name, tensor in self._walk():
             bad = tensor.isnan() if name in self._may_be_infinite() else ~tensor.isfinite()
+            if name in self.radius_of.values():
+                bad = bad | (tensor < 0)
             good &= ~bad.flatten(1).any(dim=1) if tensor.dim() > 1 else ~bad
         return good
 
@@ -128,15 +166,10 @@ class Problem:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Problem":
         """The batch that `to_json` wrote. Its class must be imported; nothing in `data` is executed or imported."""
-        kind, structure, leaves = (data.get(key) if isinstance(data, Mapping) else None for key in _STORED)
-        if not isinstance(kind, str) or kind not in _PROBLEMS:
-            raise BoundcheckError(
-                f"the problem class {kind!r} is not known",
-                expected=f"one of {sorted(_PROBLEMS)}",
-                remedy="import the module that defines it first",
-            )
+        name, structure, leaves = (data.get(key) if isinstance(data, Mapping) else None for key in _STORED)
+        kind = _lookup(_PROBLEMS, name, "problem")
         if not (isinstance(structure, Mapping) and isinstance(leaves, Mapping)):
-            raise BoundcheckError(f"a stored {kind}", expected=f"an object with {', '.join(_STORED)}")
+            raise BoundcheckError(f"a stored {name}", expected=f"an object with {', '.join(_STORED)}")
         values: dict[str, Any] = {key: _part_from_json(value) for key, value in structure.items()}
         for key, value in leaves.items():
             owner, _, inner = key.partition(".")
@@ -144,10 +177,39 @@ class Problem:
                 values.setdefault(owner, {})[inner] = tensor_from_json(value)
             else:
                 values[owner] = tensor_from_json(value)
-        return _made(_PROBLEMS[kind], values)
+        return _made(kind, values)
 
 
 _STORED = ("problem", "structure", "leaves")
+
+
+def _structural(owner: Part | Problem, name: str) -> Any:
+    """A structural field as JSON."""
+    value = getattr(owner, name)
+    if isinstance(value, Part):
+        return value.to_json()
+    if isinstance(value, Scalar):
+        return value
+    raise BoundcheckError(
+        f"{type(owner).__name__}.{name} is a {type(value).__name__}",
+        expected="a tensor, a dict of tensors, a number, a string, a truth value, None or a Part",
+        remedy="make what varies a leaf and what is fixed a Part",
+    )
+
+
+def _identity(owner: Part | Problem) -> tuple[Any, ...]:
+    parts: list[Any] = [type(owner)]
+    for item in fields(owner):
+        value = getattr(owner, item.name)
+        if isinstance(value, Tensor):
+            parts.append((item.name, tuple(value.shape)))
+        elif isinstance(value, Mapping):
+            parts.append((item.name, *((key, tuple(tensor.shape)) for key, tensor in value.items())))
+        elif isinstance(value, Part):
+            parts.append((item.name, value.identity()))
+        else:
+            parts.append((item.name, type(value), _structural(owner, item.name)))
+    return tuple(parts)
 
 
 def _made(kind: type[Problem], values: dict[str, Any]) -> Problem:
@@ -174,13 +236,13 @@ def _part_from_json(data: Any) -> Any:
     if not (isinstance(data, Mapping) and "part" in data):
         return data
     name = data["part"]
-    if not isinstance(name, str) or name not in _PARTS:
-        raise BoundcheckError(f"the part {name!r} is not known", expected=f"one of {sorted(_PARTS)}")
-    given = {key: value for key, value in data.items() if key != "part"}
-    expected = {f.name for f in fields(_PARTS[name])}
+    kind = _lookup(_PARTS, name, "part")
+    given = {key: _part_from_json(value) for key, value in data.items() if key != "part"}
+    expected = {f.name for f in fields(kind)}
     if set(given) != expected:
         raise BoundcheckError(f"a stored {name} with fields {sorted(given)}", expected=f"the fields {sorted(expected)}")
-    return _PARTS[name](**given)
+    part: Part = kind(**given)
+    return part
 
 
 def tensor_to_json(tensor: Tensor) -> dict[str, Any]:

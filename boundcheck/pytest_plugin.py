@@ -7,6 +7,7 @@ before a claim does.
 """
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ PROPERTY = "boundcheck_entry"
 OPTIONS = {
     "profile": ("default", f"how hard to look: {', '.join(PROFILES)}"),
     "device": ("cpu", "where to compute: cpu, cuda, cuda:N, or auto for a GPU where there is one"),
-    "seed": ("0", "seed of all draws; the same seed gives the same result"),
+    "seed": ("0", "seed of all draws; the same seed on the same installation gives the same result"),
     "budget": ("", "holds to ask of each claim, instead of the profile's number"),
     "save": ("", "file to write the run to (default: .boundcheck/last-run.json below the root directory)"),
 }
@@ -72,14 +73,18 @@ def _profile(config: pytest.Config) -> Profile:
     budget = _option(config, "budget")
     if not budget:
         return chosen
-    if not budget.isdigit() or int(budget) < 1:
+    if not _whole(budget) or int(budget) < 1:
         raise BoundcheckError(f"--boundcheck-budget={budget}", expected="a whole number of holds, at least 1")
     return chosen.asking(int(budget))
 
 
+def _whole(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
 def _seed(config: pytest.Config) -> int:
     text = _option(config, "seed")
-    if not text.isdigit():
+    if not _whole(text):
         raise BoundcheckError(f"--boundcheck-seed={text}", expected="a whole number >= 0")
     return int(text)
 
@@ -106,42 +111,66 @@ def _check_device(name: str) -> str:
 
 
 class ClaimModule(pytest.Module):
-    """A module of claims that is no test module by name."""
+    """A module that registers claims, beside whatever tests it has."""
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
-        """The module's claims; a claim that cannot be registered ends in its one sentence."""
+        """The module's tests, then every claim that it registered, by whatever name or in whatever list it is kept.
+
+        A claim that cannot be registered ends in its one sentence.
+        """
         try:
-            yield from super().collect()
+            tests = list(super().collect())
+            from boundcheck.claim import registered_claims
         except BoundcheckError as error:
             raise self.CollectError(str(error)) from None
+        here = self.path.resolve()
+        claims = [claim for claim in registered_claims().values() if claim.defined_in == here]
+        yield from tests
+        for claim in sorted(claims, key=lambda claim: claim.registered_at[1]):
+            yield _item_of(claim, self)
+
+
+def _mentions_claims(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return "boundcheck" in text and "theorem" in text
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Test modules may hold claims too."""
+    if not _mentions_claims(module_path):
+        return None
+    module: ClaimModule = ClaimModule.from_parent(parent, path=module_path)
+    return module
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Collect any Python file that registers claims, whatever its name."""
+    """Collect any Python file that mentions boundcheck and a theorem, whatever its name."""
     if file_path.suffix != ".py" or file_path.name.startswith("_") or file_path.name == "conftest.py":
         return None
     patterns = parent.config.getini("python_files")
     taken = parent.session.isinitpath(file_path) or any(fnmatch(file_path.name, pattern) for pattern in patterns)
-    if taken or "theorem(" not in file_path.read_text(encoding="utf-8", errors="replace"):
-        return None  # pytest collects it itself, or there is nothing to collect
+    if taken or not _mentions_claims(file_path):
+        return None  # pytest makes its module itself (see above), or there is nothing to collect
     module: ClaimModule = ClaimModule.from_parent(parent, path=file_path)
     return module
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, obj: object) -> pytest.Item | None:
-    """A claim defined in this module becomes a test function named by its key."""
-    claims = sys.modules.get("boundcheck.claim")
-    if claims is None or not isinstance(obj, claims.Claim) or obj.defined_in != collector.path.resolve():
-        return None
-    item: pytest.Function = pytest.Function.from_parent(collector, name=obj.key, callobj=_test_of(obj))
+def _item_of(claim: "Claim", module: pytest.Module) -> pytest.Function:
+    item: pytest.Function = pytest.Function.from_parent(module, name=claim.key, callobj=_test_of(claim))
     item.add_marker("claim")
-    item.add_marker(str(obj.stance))
-    if obj.input == "real":
+    item.add_marker(str(claim.stance))
+    if claim.input == "real":
         item.add_marker("real")
-    if collector.config.pluginmanager.hasplugin("xdist"):
-        item.add_marker(pytest.mark.xdist_group(obj.group))
+    if module.config.pluginmanager.hasplugin("xdist"):
+        item.add_marker(pytest.mark.xdist_group(claim.group))
     return item
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: object) -> list[pytest.Item] | None:
+    """A claim is collected by its module (above), not by the name it is bound to."""
+    claims = sys.modules.get("boundcheck.claim")
+    return [] if claims is not None and isinstance(obj, claims.Claim) else None
 
 
 def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
@@ -176,7 +205,7 @@ def _run_path(config: pytest.Config) -> Path:
 
 
 def _command(config: pytest.Config) -> str:
-    return " ".join(["pytest", *map(str, config.invocation_params.args)])
+    return shlex.join(["pytest", *map(str, config.invocation_params.args)])
 
 
 class _Recorder:
@@ -195,9 +224,9 @@ class _Recorder:
         found = [value for name, value in report.user_properties if name == PROPERTY]
         if found:
             self.entries.extend(json.loads(str(value)) for value in found)
-            self._write()
+            self._write(finished=False)
 
-    def _write(self) -> None:
+    def _write(self, *, finished: bool) -> None:
         from boundcheck.record import make_run, write_run
 
         path = _run_path(self.config)
@@ -207,13 +236,14 @@ class _Recorder:
             where=self.config.rootpath,
             seconds=time.perf_counter() - self.started,
             profile=self.profile.name,
+            finished=finished,
         )
         try:
             if path.parent.name == ".boundcheck":
                 path.parent.mkdir(parents=True, exist_ok=True)
                 (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
             write_run(path, run)
-        except (BoundcheckError, OSError) as error:
+        except (BoundcheckError, OSError, ValueError, TypeError) as error:
             self.unwritten = str(error)
 
     @staticmethod
@@ -235,6 +265,10 @@ class _Recorder:
         terminalreporter.write_line(f"\nprofile {self.profile.name}; run {where}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """A run that could not be written must not look like a green one."""
+        """Mark a run that came to its end; one that could not be written must not look like a green one."""
+        stopped = session.shouldstop or session.shouldfail
+        ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not stopped
+        if self.entries:
+            self._write(finished=ended)
         if self.unwritten and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR

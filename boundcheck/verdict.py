@@ -48,11 +48,11 @@ MEANING: dict[Verdict, str] = {
     Verdict.VIOLATED_UNCERTIFIED: "an instance breaks it beyond its computed error bounds: the claim or its constants are wrong",
     Verdict.VACUOUS: "no instance met its premises; draw instances nearer to them",
     Verdict.TOOTHLESS: "a wrong neighbour of it passed the same check; draw sharper instances or drop the mutant",
-    Verdict.UNREFUTED: "known to be false, but no instance was found that shows it; raise the budget",
-    Verdict.UNDECIDED: "too few instances with verified premises and a decided conclusion; raise the budget",
+    Verdict.UNREFUTED: "known to be false, but no instance was found that shows it; try a larger profile",
+    Verdict.UNDECIDED: "too few decided instances with verified premises; try a larger profile, or ask for fewer",
     Verdict.INVALID: "an instance gave NaN or an infinity; look at the claim's formula there",
     Verdict.ERROR: "the claim, its strategy or its model raised; see the message",
-    Verdict.MEASURED: "real data: informs, never gates",
+    Verdict.MEASURED: "real data or a conjecture: informs, never gates",
 }
 """What each verdict says, and the next step."""
 
@@ -80,8 +80,19 @@ class Judgement:
         return int((self.status == status).sum())
 
     def tightness(self) -> Tensor:
-        """smaller / larger of each lane (NaN where 0/0)."""
-        return self.smaller.mid / self.larger.mid
+        """smaller / larger of each lane; NaN where a side is not certainly positive (0/0, or a sign that turns it round)."""
+        meaningful = (self.larger.lower > 0) & (self.smaller.mid >= 0)
+        return torch.where(meaningful, self.smaller.mid / self.larger.mid, torch.nan)
+
+    def equal(self) -> Tensor:
+        """Lanes with verified premises whose sides agree, within enclosures as sharp as an identity needs."""
+        open_ = (self.status == Status.INCONCLUSIVE) | (self.status == Status.HOLDS)
+        return open_ & ~_disjoint(self.smaller, self.larger) & _sharp(self.smaller, self.larger)
+
+    def apart(self) -> Tensor:
+        """Lanes with verified premises whose sides certainly differ."""
+        decided = (self.status == Status.VIOLATED_UNCERTIFIED) | (self.status == Status.HOLDS)
+        return decided & _disjoint(self.smaller, self.larger)
 
 
 def judge(
@@ -122,12 +133,23 @@ def judge(
     return Judgement(status, smaller, larger, accepted, identity)
 
 
+def _disjoint(x: Enclosure, y: Enclosure) -> Tensor:
+    return (x.lower > y.upper) | (y.lower > x.upper)
+
+
+def _sharp(x: Enclosure, y: Enclosure) -> Tensor:
+    return x.rad + y.rad <= IDENTITY_RELATIVE_RADIUS * torch.maximum(x.mid.abs(), y.mid.abs())
+
+
+def _zero(x: Enclosure) -> Tensor:
+    """Where x is 0, or at most what underflow adds to it."""
+    return (x.mid == 0) & (x.rad < 2.0**-1022)
+
+
 def _conclusion(smaller: Enclosure, larger: Enclosure, identity: bool) -> Tensor:
-    nothing = (smaller.mid == 0) & (larger.mid == 0)  # 0 against 0 says nothing, and is never a pass
+    nothing = _zero(smaller) & _zero(larger)  # 0 against 0 says nothing, and is never a pass
     if identity:
-        apart = (smaller.lower > larger.upper) | (larger.lower > smaller.upper)
-        size = torch.maximum(smaller.mid.abs(), larger.mid.abs())
-        sharp = smaller.rad + larger.rad <= IDENTITY_RELATIVE_RADIUS * size
+        apart, sharp = _disjoint(smaller, larger), _sharp(smaller, larger)
         status = torch.where(apart, Status.VIOLATED_UNCERTIFIED, torch.where(sharp, Status.HOLDS, Status.INCONCLUSIVE))
     else:
         holds = smaller.upper <= larger.lower

@@ -111,7 +111,7 @@ def test_the_registry_that_is_handed_out_is_a_copy() -> None:
 def test_a_bad_key_is_refused(key: str) -> None:
     text = refused(lambda: register(key))
     assert repr(key) in text
-    assert 'plain ASCII "id:form"' in text
+    assert 'expected "id:form" of plain letters' in text
     assert registered_claims() == {}
 
 

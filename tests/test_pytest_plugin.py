@@ -78,6 +78,7 @@ def test_duplicate_key_is_one_sentence_and_a_collection_error(pytester: pytest.P
         ("device", "quantum", "expected one of cpu, auto"),
         ("seed", "x", "expected a whole number"),
         ("budget", "0", "expected a whole number of holds"),
+        ("budget", "²", "expected a whole number of holds"),
     ],
 )
 def test_bad_option_is_a_usage_error(pytester: pytest.Pytester, option: str, value: str, words: str) -> None:
@@ -107,6 +108,41 @@ def test_claims_beside_ordinary_tests_are_collected_once(pytester: pytest.Pytest
         result = run(pytester, *args, *FAST, "--collect-only", "-q")
         lines = [line for line in result.outlines if "::" in line]
         assert sorted(line.split("::")[-1] for line in lines) == ["MY-other:proved", "MY-right:proved", "test_ordinary"]
+
+
+def test_no_registered_claim_is_lost(pytester: pytest.Pytester) -> None:
+    """In a list, made by another module's helper, in a class, under an alias, behind a mark: all are collected."""
+    claim = RIGHT.replace("def largest_le_norm(p):", "def NAME(p):")
+
+    def one(key: str, name: str) -> str:
+        return claim.replace("MY-right", key).replace("NAME", name)
+
+    inner = one("KEY", "inner").replace('"KEY:proved"', "key").replace("\n", "\n    ")
+    (pytester.path / "helper.py").write_text(f"{PREAMBLE}def make(key):\n{inner}\n    return inner\n")
+    module = pytester.mkdir("my_claims") / "many.py"
+    module.write_text(
+        "import sys; sys.path.insert(0, '.')\nimport pytest\nfrom helper import make\n"
+        + PREAMBLE
+        + "ALL = [make(f'MY-list{i}:proved') for i in range(2)]\n"
+        + "class Lemmas:\n"
+        + one("MY-class", "inside").replace("\n", "\n    ")
+        + "\n@pytest.mark.slow\n"
+        + one("MY-marked", "marked").lstrip()
+        + "\nthm = theorem\n"
+        + one("MY-alias", "aliased").replace("@theorem", "@thm")
+    )
+    result = run(pytester, "my_claims", *FAST, "--collect-only", "-q")
+    found = sorted(line.split("::")[-1].split(":")[0] for line in result.outlines if "::" in line)
+    assert found == ["MY-alias", "MY-class", "MY-list0", "MY-list1", "MY-marked"]
+
+
+def test_an_interrupted_run_is_not_marked_finished(pytester: pytest.Pytester) -> None:
+    pytester.mkdir("my_claims")
+    (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + WRONG + RIGHT)
+    run(pytester, "my_claims", *FAST, "--boundcheck-save", "part.json", "-x")
+    assert saved(pytester.path / "part.json")["finished"] is False
+    run(pytester, "my_claims", *FAST, "--boundcheck-save", "whole.json")
+    assert saved(pytester.path / "whole.json")["finished"] is True
 
 
 def test_selection_by_keyword_and_marker(pytester: pytest.Pytester) -> None:

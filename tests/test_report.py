@@ -20,7 +20,7 @@ ENTRY = {
     "violated": 0,
     "violated_uncertified": 0,
     "invalid": 0,
-    "premises": [{"name": "easy", "accepted": 390}, {"name": "hard", "accepted": 300}],
+    "premises": [{"name": "easy", "accepted": 390, "stated": 400}, {"name": "hard", "accepted": 150, "stated": 200}],
     "tightness": {"p50": 0.5, "max": 0.99, "histogram": None},
     "attained": True,
     "constants": [

@@ -13,7 +13,6 @@ enclosed one by one; the exponent is taken 2 % larger, for the exact paths besid
 global bound, as it is for the closed-form families; for other families every radius is infinite.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -27,8 +26,6 @@ from boundcheck.rigor.enclosure import UNIT_ROUNDOFF
 
 CHECK_EVERY = 32
 DIVERGED = 1e3
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -171,7 +168,8 @@ def _certify(setup: Setup, state: _State, path: Tensor, path_steps: Tensor, conv
         tuned_radius=tuned_radius,
         farthest=state.farthest,
         path=path,
-        path_radius=drift,
+        path_radius=torch.where(converged, drift, torch.inf),
+        farthest_radius=torch.where(converged, drift + tail, torch.inf),
         path_steps=path_steps,
         path_length=state.length,
         length_radius=torch.nan_to_num(gross + tail, nan=torch.inf, posinf=torch.inf),

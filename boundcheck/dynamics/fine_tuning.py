@@ -154,14 +154,17 @@ class FineTuning(Displaced):
 
     Every leaf below is an iterate in floating point with a certified distance to the exact one (see `descend`):
         tuned `[n]`: the last iterate; within `tuned_radius` of the limit θ̂ (+inf where the descent has not converged).
-        farthest `[n]`: the iterate farthest from θ_0. path `[C, n]`: iterates after `path_steps` `[C]` steps.
-        path_length `[]`: the length of the whole path. path_radius, length_radius: radii of these.
+        farthest `[n]`: the iterate farthest from θ_0; `farthest_radius` also covers what the tail still adds.
+        path `[C, n]`: iterates after `path_steps` `[C]` steps, within `path_radius` each.
+        path_length `[]`: the length of the whole path, within `length_radius`. All radii are +inf where the descent has
+            not converged: nothing is known of the iterates that were not computed.
         slack `[]`: the witness e of the adaptive bounds at θ_0 (see `contraction.slack`).
     """
 
     tuned: Tensor
     tuned_radius: Tensor
     farthest: Tensor
+    farthest_radius: Tensor
     path: Tensor
     path_radius: Tensor
     path_steps: Tensor
@@ -171,7 +174,7 @@ class FineTuning(Displaced):
 
     radius_of: ClassVar[Mapping[str, str]] = {
         "tuned": "tuned_radius",
-        "farthest": "path_radius",
+        "farthest": "farthest_radius",
         "path": "path_radius",
         "path_length": "length_radius",
     }

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def machine_info() -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=8)
 def commit_info(where: Path) -> dict[str, Any]:
     """The git commit that `where` is at and whether there are changes on top; {} outside a repository."""
 

@@ -4,7 +4,9 @@ The schema (`schema.json`, beside this file) is the published contract: whoever 
 a report can be made again from it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ SCHEMA_VERSION = 1
 Entry = dict[str, Any]
 
 
-def make_run(entries: Sequence[Entry], *, command: str, where: Path, seconds: float, profile: str) -> dict[str, Any]:
-    """Entries (sorted by key) and provenance as one JSON object."""
+def make_run(
+    entries: Sequence[Entry], *, command: str, where: Path, seconds: float, profile: str, finished: bool = True
+) -> dict[str, Any]:
+    """Entries (sorted by key) and provenance as one JSON object; `finished` is False while claims are still to come."""
     return {
         "schema_version": SCHEMA_VERSION,
         "version": boundcheck.__version__,
@@ -28,6 +32,7 @@ def make_run(entries: Sequence[Entry], *, command: str, where: Path, seconds: fl
         "command": command,
         "profile": profile,
         "seconds": round(seconds, 3),
+        "finished": finished,
         "claims": sorted(entries, key=lambda entry: (entry["input"], entry["id"], entry["form"])),
     }
 
@@ -45,4 +50,8 @@ def read_run(path: Path) -> dict[str, Any]:
             f"{path} has schema_version {run.get('schema_version')!r}",
             expected=f"a run with schema_version {SCHEMA_VERSION} and a list of claims",
         )
+    schema = json.loads(resources.files("boundcheck.record").joinpath("schema.json").read_text(encoding="utf-8"))
+    whole, entry = set(schema["required"]), set(schema["$defs"]["claim"]["required"])
+    if not whole <= set(run) or not all(isinstance(claim, dict) and entry <= set(claim) for claim in run["claims"]):
+        raise BoundcheckError(f"{path} is not a whole run", expected="what boundcheck/record/schema.json requires")
     return run

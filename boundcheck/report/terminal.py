@@ -46,7 +46,7 @@ def verdict_table(entries: Sequence[Entry]) -> str:
             _rate(e, "unverified"),
             _rate(e, "inconclusive"),
             _number(e["tightness"]["p50"]),
-            _number(e["tightness"]["max"]) + (" =" if e["attained"] else ""),
+            _number(e["tightness"]["max"]) + {True: " =", False: " not =", None: ""}[e["attained"]],
             _mutants(e),
             _hardest_premise(e),
         ]
@@ -62,8 +62,8 @@ def verdict_table(entries: Sequence[Entry]) -> str:
 LEGEND = (
     "holds: premises verified and the inequality decided, both by computed error bounds. vacuous: a premise is false.\n"
     "unverif.: a premise is undecided or rests on an estimate. inconcl.: the sides are closer than their error bounds.\n"
-    "median, tightest: smaller side / larger side (1: attained; a trailing = says that the declared equality case\n"
-    "was evaluated and both sides agree within their error bounds). mutants: wrong neighbours caught / tried.\n"
+    "median, tightest: smaller side / larger side (1: attained; a trailing = or not = says whether the declared\n"
+    "equality case was seen to be one, within error bounds below 1e-9 of the sides). mutants: wrong neighbours caught / tried.\n"
     "hardest premise: the one met least often, and by how many instances."
 )
 
@@ -75,8 +75,9 @@ def _rate(entry: Entry, what: str) -> str:
 def _hardest_premise(entry: Entry) -> str:
     if not entry["premises"] or not entry["tested"]:
         return "none stated"
-    hardest = min(entry["premises"], key=lambda p: p["accepted"])
-    return f"{100 * hardest['accepted'] / entry['tested']:3.0f} %  {hardest['name']}"
+    rates = {p["name"]: p["accepted"] / p["stated"] for p in entry["premises"] if p["stated"]}
+    hardest = min(rates, key=lambda name: rates[name])
+    return f"{100 * rates[hardest]:3.0f} %  {hardest}"
 
 
 def _number(value: float | None) -> str:
@@ -114,7 +115,7 @@ def refutations(entries: Sequence[Entry]) -> str:
             f"{_name(e)} {e['verdict']}: {e['statement']}",
             f"    {e['reason']}; counterexample {e['counterexample']}",
         ]
-    return "\n".join(["False statements and their instances", *lines]) if lines else ""
+    return "\n".join(["Counterexamples", *lines]) if lines else ""
 
 
 def real_table(entries: Sequence[Entry]) -> str:

@@ -24,7 +24,7 @@ class Traced:
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         """The traced graph in plain float64."""
-        return list(self.graph(*inputs))
+        return list(self.graph(*(tensor.contiguous() for tensor in inputs)))
 
     def enclose(self, *inputs: Enclosure) -> list[Enclosure]:
         """The traced graph with every operation's rounding error carried along.
@@ -33,7 +33,8 @@ class Traced:
             UnknownOperatorError: where the graph uses an operator without an error rule.
 
         """
-        return _interpret(self.graph, inputs)
+        # A graph has its inputs' memory layout baked in: it was traced on contiguous ones.
+        return _interpret(self.graph, [Enclosure(x.mid.contiguous(), x.rad.contiguous()) for x in inputs])
 
     def operators(self) -> list[str]:
         """The distinct operators of the graph."""
@@ -42,7 +43,8 @@ class Traced:
 
 def trace(function: Function, inputs: Sequence[Tensor]) -> Traced:
     """Trace `function` at the shapes (and on the device) of `inputs`, derivatives included."""
-    apart = [tensor.detach() for tensor in inputs]  # one tensor given twice would be traced as one input, for good
+    # Copies: one tensor given twice would be traced as one input, for good, and a function may write in place.
+    apart = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in inputs]
     graph = make_fx(lambda *args: list(function(*args)))(*apart)
     graph.graph.eliminate_dead_code()
     graph.recompile()

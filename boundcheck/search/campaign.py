@@ -1,7 +1,8 @@
 """A campaign: Hypothesis draws structures, every lane of each is judged, mutants are tried, a failure is shrunk."""
 
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,16 @@ import torch
 from hypothesis import HealthCheck, Phase, settings
 
 from boundcheck.claim import Claim, Draws, build
+from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem, Recipe
 from boundcheck.profiles import Profile
 from boundcheck.record import Entry, Evidence, store_counterexample
-from boundcheck.search.evaluate import Evaluator, structure_of
+from boundcheck.search.evaluate import Evaluator
 from boundcheck.search.tally import Tally
 from boundcheck.verdict import Judgement, Status, Verdict
 
 SHRINK_EVALUATIONS = 24
 SHRINK_LANES = 64
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class Options:
     Attributes:
         profile: the budget.
         device: where tensors live ("cpu", "cuda", "cuda:1").
-        seed: of the draws; the same seed gives the same result.
+        seed: of the draws. The same seed gives the same result on the same installation (Hypothesis also draws numbers it
+            finds in the modules that are imported); what breaks a claim is stored as numbers, not as a seed.
         counterexamples: folder for what breaks a claim.
         command: the command line, for the record.
-        progress: called with (holds so far, holds wanted).
 
     """
 
@@ -44,28 +45,37 @@ class Options:
     seed: int = 0
     counterexamples: Path = Path(".boundcheck/counterexamples")
     command: str = ""
-    progress: Progress | None = None
 
 
 def run_campaign(claim: Claim, options: Options) -> Entry:
     """Check one claim and return its entry of the record. Whatever the claim raises ends in the verdict ERROR."""
     started = time.perf_counter()
     campaign = _Campaign(claim, options)
-    error = ""
-    try:
-        with _one_thread_on(options.device):
+    with _one_thread_on(options.device):
+        try:
             campaign.explore()
             campaign.look_at_equality()
+            verdict, reason = campaign.tally.verdict(options.profile)
+        except (
+            Exception
+        ) as error:  # a claim is somebody's code: whatever it raises is a verdict, not a crash of the run
+            verdict, reason = Verdict.ERROR, _told(error, claim)
+        try:
             campaign.keep_counterexample()
-        verdict, reason = campaign.tally.verdict(options.profile)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except (
-        Exception
-    ) as problem:  # a claim is somebody's code: any exception of its is a verdict, not a crash of the run
-        error = f"{type(problem).__name__}: {problem}"
-        verdict, reason = Verdict.ERROR, error.splitlines()[0]
+        except Exception as error:  # what was found stands, stored or not
+            reason = f"{reason}; the counterexample could not be stored: {_told(error, claim)}"
     return campaign.entry(verdict, reason, time.perf_counter() - started)
+
+
+def _told(error: Exception, claim: Claim) -> str:
+    """The first line of an exception, with its type and the claim's own line where it is not our sentence."""
+    text = (str(error).splitlines() or [""])[0]
+    if isinstance(error, BoundcheckError):
+        return text
+    file = claim.check.__code__.co_filename
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    where = f" (at {Path(file).name}:{lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {text}{where}"
 
 
 @contextmanager
@@ -92,17 +102,26 @@ class _Campaign:
         self.counterexample: str | None = None
         self.notes = ""
         self._breaking: Any = None
+        self._seen: set[Any] = set()
 
     def explore(self) -> None:
         """Draw structures until the tally is done or the budget is spent."""
 
         def visit(drawn: Any) -> None:
-            if self.tally.done(self.options.profile):
+            if self.tally.done(self.options.profile) or self._again(drawn):
                 return
             for first in self._offsets(drawn):
                 self._count(drawn, first)
 
         _over(self.claim.over, visit, self.options.profile.examples, self.options.seed)
+
+    def _again(self, drawn: Any) -> bool:
+        """Whether this recipe was drawn before: the same lanes are no new evidence."""
+        if not isinstance(drawn, Recipe) or not isinstance(drawn, Hashable):
+            return False
+        again = drawn in self._seen
+        self._seen.add(drawn)
+        return again
 
     def _offsets(self, drawn: Any) -> list[int]:
         lanes = self.options.profile.lanes
@@ -111,39 +130,47 @@ class _Campaign:
         return [lanes * batch for batch in range(batches)]
 
     def _build(self, drawn: Any, first: int = 0) -> Problem:
-        return build(drawn, self.options.profile.lanes, first).to(self.options.device)
+        problem = build(drawn, self.options.profile.lanes, first)
+        asked = isinstance(drawn, Recipe) and self.claim.input == "generated"
+        if asked and problem.lanes != self.options.profile.lanes:
+            raise BoundcheckError(
+                f"{type(drawn).__name__}.build({self.options.profile.lanes}) made {problem.lanes} lanes",
+                expected="as many lanes as were asked for, as the first axis of every leaf",
+            )
+        return problem.to(self.options.device)
 
     def _count(self, drawn: Any, first: int) -> None:
         problem = self._build(drawn, first)
         judgement = self.evaluator(problem)
-        self.tally.add(judgement, structure_of(problem))
+        self.tally.add(judgement, problem.identity())
         if judgement.count(Status.VIOLATED_UNCERTIFIED) and self._breaking is None:
             self._breaking = drawn
         self._try_mutants(problem, judgement)
         if self.claim.notes and not self.notes:
             self.notes = self.claim.notes(problem)
-        if self.options.progress:
-            self.options.progress(self.tally.held, self.options.profile.holds)
 
     def _try_mutants(self, problem: Problem, judgement: Judgement) -> None:
         for mutant in self.claim.mutants:
             if self.tally.caught[mutant.name] or not judgement.count(Status.HOLDS):
                 continue
-            changed = self.evaluator(problem, mutant)
-            self.tally.caught[mutant.name] = changed.count(Status.VIOLATED_UNCERTIFIED) > 0
+            changed = self.evaluator(problem, mutant).status == Status.VIOLATED_UNCERTIFIED
+            # On the very instances on which the claim holds: a mutant must not be caught by letting other lanes in.
+            self.tally.caught[mutant.name] = bool((changed & (judgement.status == Status.HOLDS)).any())
 
     def look_at_equality(self) -> None:
-        """Whether both sides agree, within their enclosures, on the declared equality case."""
+        """Whether both sides agree on the declared equality case: sharply somewhere, and apart nowhere."""
         if self.claim.equality is None:
             return
-        found: list[bool] = []
+        sharp: list[bool] = []
+        apart: list[bool] = []
 
         def visit(drawn: Any) -> None:
             judgement = self.evaluator(self._build(drawn))
-            found.append(bool((judgement.status == Status.INCONCLUSIVE).any()))
+            sharp.append(bool(judgement.equal().any()))
+            apart.append(bool(judgement.apart().any()))
 
         _over(self.claim.equality, visit, 4, self.options.seed)
-        self.tally.attained = any(found)
+        self.tally.attained = any(sharp) and not any(apart)
 
     def keep_counterexample(self) -> None:
         """Shrink the structure that broke the claim, pick its worst lane, and store it."""
@@ -217,7 +244,10 @@ class _Campaign:
             "violated": 0,
             "violated_uncertified": tally.counts[Status.VIOLATED_UNCERTIFIED],
             "invalid": tally.counts[Status.INVALID],
-            "premises": [{"name": name, "accepted": count} for name, count in tally.accepted.items()],
+            "premises": [
+                {"name": name, "accepted": count, "stated": tally.stated[name]}
+                for name, count in tally.accepted.items()
+            ],
             "tightness": tally.summary(),
             "attained": tally.attained,
             "scatter": [list(point) for point in tally.scatter],
@@ -237,12 +267,6 @@ class _Campaign:
             "evaluations": self.evaluator.evaluations,
             "seconds": round(seconds, 3),
         }
-
-
-def _random(seed: int) -> Any:
-    import random
-
-    return random.Random(seed)
 
 
 def _over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:

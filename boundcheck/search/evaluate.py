@@ -1,6 +1,7 @@
 """One claim on one batch: trace once a structure, then enclose both sides and every premise of each lane."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -14,12 +15,6 @@ from boundcheck.exact import Exact
 from boundcheck.problem import Problem
 from boundcheck.rigor import Enclosure, Traced, trace
 from boundcheck.verdict import Judgement, judge
-
-
-def structure_of(problem: Problem) -> str:
-    """What a batch's lanes have in common: class, structural fields and the shapes of the leaves."""
-    shapes = {name: tuple(tensor.shape[1:]) for name, tensor in problem.leaves().items()}
-    return f"{type(problem).__name__} {problem.structure()} {shapes}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,7 @@ class Evaluator:
                 value); the message names it.
 
         """
+        _check_leaves(problem)
         usable = problem.finite()
         safe = _without_nan(problem, usable)
         leaves = safe.leaves()
@@ -68,7 +64,7 @@ class Evaluator:
 
     def _compile(self, problem: Problem) -> _Compiled:
         leaves = problem.leaves()
-        key = (structure_of(problem), problem.lanes, str(next(iter(leaves.values())).device))
+        key = (problem.identity(), str(next(iter(leaves.values())).device))
         if key not in self._compiled:
             self._compiled[key] = self._trace(problem, leaves)
         return self._compiled[key]
@@ -88,7 +84,8 @@ class Evaluator:
         lanes = torch.vmap(one, in_dims=(*(0 for _ in names), *(None for _ in constants)))
         scalars = [_scalar(exact, leaves).mid for exact in self.claim.constants.values()]
         inputs = [*leaves.values(), *scalars]
-        traced = trace(lanes, inputs)
+        with _readable_errors(self.claim):
+            traced = trace(lanes, inputs)
         _replay_elsewhere(self.claim, traced, lanes, problem, scalars)
         return _Compiled(traced, seen["premises"], seen["identity"])
 
@@ -117,6 +114,32 @@ def _scalar(exact: Exact, leaves: Mapping[str, Tensor]) -> Enclosure:
     return Enclosure(like.new_tensor(value, dtype=torch.float64), like.new_tensor(radius, dtype=torch.float64))
 
 
+@contextmanager
+def _readable_errors(claim: Claim) -> Iterator[None]:
+    """torch's words for a claim that reads a number out of a tensor, in ours."""
+    try:
+        yield
+    except RuntimeError as error:
+        if any(words in str(error) for words in ("data-dependent control flow", ".item()", "numpy()")):
+            raise BoundcheckError(
+                f"{claim.key} reads a number out of a tensor (.item(), .numpy(), float(…)) or branches on one",
+                expected="a claim in plain torch, the same formula for every instance",
+                remedy="keep numbers in tensors, and choose with torch.where",
+            ) from error
+        raise
+
+
+def _check_leaves(problem: Problem) -> None:
+    for name, tensor in problem.leaves().items():
+        if not isinstance(tensor, Tensor) or tensor.dtype != torch.float64:
+            what = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise BoundcheckError(
+                f"the leaf {name} of {type(problem).__name__} is {what}",
+                expected="float64 tensors",
+                remedy="convert it with .double(); what is no number belongs into the structure",
+            )
+
+
 def _without_nan(problem: Problem, usable: Tensor) -> Problem:
     """Lanes that are not finite replaced by zeros: they are INVALID anyway, and must not disturb the others."""
     if bool(usable.all()):
@@ -129,16 +152,15 @@ def _without_nan(problem: Problem, usable: Tensor) -> Problem:
 
 
 def _enclosed_leaves(problem: Problem) -> list[Enclosure]:
-    leaves, radii = problem.leaves(), problem.radius_of
+    leaves, radii = problem.leaves(), problem.radius_of  # cloned: a claim may write in place, and batches are shared
     enclosed = []
     for name, value in leaves.items():
         if name in radii:
             radius = leaves[radii[name]]
-            enclosed.append(
-                Enclosure(value, radius.reshape(-1, *(1 for _ in value.shape[1:])).expand_as(value).clone())
-            )
+            spread = radius.reshape(-1, *(1 for _ in value.shape[1:])).expand_as(value)
+            enclosed.append(Enclosure(value.clone(), spread.clone()))
         else:
-            enclosed.append(Enclosure.exactly(value.to(torch.float64)))
+            enclosed.append(Enclosure.exactly(value.clone()))
     return enclosed
 
 

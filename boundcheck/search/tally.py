@@ -1,6 +1,7 @@
 """What a campaign counts, and how the counts become one verdict and one entry of the record."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,25 +23,27 @@ class Tally:
     claim: Claim
     counts: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     accepted: dict[str, int] = field(default_factory=dict)
+    stated: dict[str, int] = field(default_factory=dict)
     ratios: list[np.ndarray] = field(default_factory=list)
     scatter: list[tuple[float, float]] = field(default_factory=list)
     caught: dict[str, bool] = field(default_factory=dict)
-    structures: set[str] = field(default_factory=set)
+    structures: set[Hashable] = field(default_factory=set)
     attained: bool | None = None
 
     def __post_init__(self) -> None:
         self.caught = {mutant.name: False for mutant in self.claim.mutants}
 
-    def add(self, judgement: Judgement, structure: str) -> None:
+    def add(self, judgement: Judgement, structure: Hashable) -> None:
         """Count one batch."""
         self.structures.add(structure)
         for status in Status:
             self.counts[status] += judgement.count(status)
         for name, (_, accepted) in judgement.premises.items():
             self.accepted[name] = self.accepted.get(name, 0) + int(accepted.sum())
+            self.stated[name] = self.stated.get(name, 0) + len(accepted)
         decided = (judgement.status == Status.HOLDS) | (judgement.status == Status.VIOLATED_UNCERTIFIED)
         if not judgement.identity:
-            ratios = judgement.tightness()[decided]
+            ratios = judgement.tightness()[decided | judgement.equal()]  # where both sides agree, the bound is tightest
             self.ratios.append(ratios[~ratios.isnan()].cpu().numpy())
         self._sample(judgement, decided)
 
@@ -76,7 +79,7 @@ class Tally:
     def verdict(self, profile: Profile) -> tuple[Verdict, str]:
         """The claim's verdict and the reason for it."""
         counts = self.counts
-        if self.claim.input == "real":
+        if self.claim.input == "real" or self.claim.stance is Stance.CONJECTURED:
             return Verdict.MEASURED, self._measured()
         if counts[Status.INVALID]:
             return Verdict.INVALID, f"{counts[Status.INVALID]} of {self.tested} instances gave NaN or an infinity"
@@ -92,7 +95,7 @@ class Tally:
         lived = [name for name, caught in self.caught.items() if not caught]
         if lived:
             return Verdict.TOOTHLESS, f"mutants that lived: {', '.join(lived)}"
-        if self.held < profile.holds and self.claim.stance is not Stance.CONJECTURED:
+        if self.held < profile.holds:
             return (
                 Verdict.UNDECIDED,
                 f"{self.held:,} of the {profile.holds:,} holds that the profile {profile.name} asks for",
@@ -110,9 +113,15 @@ class Tally:
         return Verdict.UNREFUTED, f"no counterexample in {self.tested:,} instances (profile {profile.name})"
 
     def _no_holds(self) -> tuple[Verdict, str]:
-        rates = ", ".join(f"{name}: {count}/{self.tested}" for name, count in self.accepted.items())
+        rates = ", ".join(f"{name}: {count}/{self.stated[name]}" for name, count in self.accepted.items())
         if self.counts[Status.INCONCLUSIVE]:
             return Verdict.UNDECIDED, f"none of {self.tested} instances was decided"
+        if self.counts[Status.PREMISE_UNVERIFIED]:
+            open_ = self.counts[Status.PREMISE_UNVERIFIED]
+            return Verdict.UNDECIDED, (
+                f"no instance had all premises verified; on {open_} of {self.tested} one was undecided or rests on a constant "
+                f"that is only estimated (verified {rates})"
+            )
         if not rates:
             return Verdict.VACUOUS, f"both sides are 0 in each of {self.tested} instances, which says nothing"
         return Verdict.VACUOUS, f"no instance met all premises (accepted {rates})"
@@ -137,10 +146,9 @@ class Tally:
         rows = []
         for name, exact in self.claim.constants.items():
             found = None
-            if best and exact.scales == "larger":
-                found = float(exact.value) * best
-            elif best and exact.scales == "smaller":
-                found = float(exact.value) / best
+            if best and exact.scales:
+                found = float(exact.value) * best if exact.scales == "larger" else float(exact.value) / best
+                found = found if math.isfinite(found) else None
             rows.append(
                 {
                     "name": name,

@@ -11,8 +11,10 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from boundcheck.claim import Claim, Draws, Sides, Source, Stance, build, scaled, theorem
-from boundcheck.problem import Problem
+from boundcheck.claim import Claim, Draws, Sides, Source, Stance, build, premise, scaled, theorem
+from boundcheck.errors import BoundcheckError
+from boundcheck.exact import constant
+from boundcheck.problem import Part, Problem
 from boundcheck.profiles import profile
 from boundcheck.search import Evaluator, Options, run_campaign
 from boundcheck.strategies.lanes import LaneStream
@@ -80,7 +82,7 @@ def test_counts_add_up(options: Options) -> None:
     parts = ("held", "vacuous", "unverified", "inconclusive", "violated", "violated_uncertified", "invalid")
     assert entry["tested"] == sum(entry[name] for name in parts) > 0
     assert entry["held"] >= options.profile.holds
-    assert sum(entry["tightness"]["histogram"]["counts"]) <= entry["held"]
+    assert sum(entry["tightness"]["histogram"]["counts"]) <= entry["held"] + entry["inconclusive"]
     assert entry["verdict"] == "HOLDS"
 
 
@@ -158,3 +160,124 @@ def test_the_users_hypothesis_settings_stay_as_they_are(options: Options) -> Non
 def test_problems_may_be_drawn_directly(options: Options) -> None:
     direct = points().map(lambda recipe: recipe.build(100))
     assert run_campaign(claim_of(largest_le_norm, over=direct), options)["verdict"] == "HOLDS"
+
+
+def sum_of(p: Points) -> Sides:
+    return Sides(p.x.abs().sum(), torch.full_like(p.x[0], 7.0))
+
+
+def power_family(exponent: int) -> type[Part]:
+    """Two classes of one name, as a factory makes them."""
+
+    @dataclass(frozen=True)
+    class Power(Part):
+        size: int = 1
+
+        def __call__(self, x: Tensor) -> Tensor:
+            return x.pow(exponent).sum()
+
+    return Power
+
+
+@dataclass(frozen=True)
+class Modelled(Problem):
+    model: Any
+    x: Tensor
+
+
+def test_a_trace_serves_no_other_class_of_the_same_name() -> None:
+    def claim_on_model(p: Modelled) -> Sides:
+        return Sides(p.model(p.x), torch.full_like(p.x[0], 7.0))
+
+    evaluator = Evaluator(claim_of(claim_on_model))
+    x = torch.full((4, 1), 2.0, dtype=torch.float64)
+    assert evaluator(Modelled(power_family(1)(), x)).count(Status.HOLDS) == 4
+    assert evaluator(Modelled(power_family(4)(), x)).count(Status.VIOLATED_UNCERTIFIED) == 4
+
+
+def test_structure_that_no_key_can_hold_is_refused() -> None:
+    hidden = Modelled((torch.zeros(3),), torch.ones(4, 1, dtype=torch.float64))
+    with pytest.raises(BoundcheckError, match=r"Modelled\.model is a tuple"):
+        Evaluator(claim_of(sum_of))(hidden)
+
+
+def test_a_claim_that_writes_in_place_spoils_no_batch() -> None:
+    def writes(p: Points) -> Sides:
+        p.x.zero_()
+        return Sides(p.x.sum(), 1 + p.x.sum())
+
+    problem = PointsRecipe(3, 1).build(8)
+    before = problem.x.clone()
+    Evaluator(claim_of(writes))(problem)
+    assert torch.equal(problem.x, before)
+
+
+def test_a_counterexample_that_cannot_be_stored_does_not_hide_the_violation(options: Options, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    entry = run_campaign(claim_of(norm_le_largest), replace(options, counterexamples=tmp_path / "file" / "folder"))
+    assert entry["verdict"] == "VIOLATED_UNCERTIFIED"
+    assert "the counterexample could not be stored" in entry["reason"]
+
+
+def test_a_mutant_is_not_caught_by_letting_other_lanes_in(options: Options) -> None:
+    def guarded(p: Points, c: Tensor = constant("1/1000")) -> Sides:
+        size = torch.linalg.vector_norm(p.x)
+        premise("small", c - size * 0)
+        premise("bounded", c * 1000 - size)
+        return Sides(size, torch.full_like(size, 1.0))
+
+    entry = run_campaign(claim_of(guarded, mutants={"wider": {"c": "1/10"}}), options)
+    assert entry["mutants"]["lived"] == ["wider"]
+
+
+def test_the_same_recipe_twice_is_no_new_evidence(options: Options) -> None:
+    entry = run_campaign(claim_of(largest_le_norm, over=st.builds(PointsRecipe, st.just(3), st.just(1))), options)
+    assert entry["tested"] == options.profile.lanes
+    assert entry["verdict"] == "UNDECIDED"
+
+
+def test_a_recipe_that_forgets_the_lanes_is_told(options: Options) -> None:
+    class Forgetful(PointsRecipe):
+        def build(self, lanes: int, first: int = 0) -> Points:
+            return Points(torch.ones(3, dtype=torch.float64))
+
+    entry = run_campaign(claim_of(largest_le_norm, over=st.just(Forgetful(3, 1))), options)
+    assert entry["verdict"] == "ERROR"
+    assert "made 3 lanes; expected as many lanes as were asked for" in entry["reason"]
+
+
+def test_found_counts_the_instances_where_both_sides_agree(options: Options) -> None:
+    def half(p: Points, c: Tensor = constant("1/2", scales="smaller")) -> Sides:
+        return Sides(c * p.x.square().sum() / 3, (p.x / 3).square().sum() * 1.5)
+
+    entry = run_campaign(claim_of(half, mutants={"more": {"c": "51/100"}}), options)
+    assert entry["constants"][0]["found"] == pytest.approx(0.5, rel=1e-9)
+
+
+def test_an_exception_names_the_claims_line(options: Options) -> None:
+    def misspelt(p: Points) -> Sides:
+        return Sides(p.x.summ(), p.x.sum())  # type: ignore[attr-defined]
+
+    reason = run_campaign(claim_of(misspelt), options)["reason"]
+    assert "has no attribute 'summ'" in reason
+    assert "test_campaign.py:" in reason
+
+
+@pytest.mark.parametrize("read", [lambda x: x.sum().item(), lambda x: 1.0 if x.sum() > 0 else 2.0])
+def test_reading_a_number_out_of_a_tensor_is_one_sentence(options: Options, read: Any) -> None:
+    def reads(p: Points) -> Sides:
+        return Sides(p.x.sum() * read(p.x), p.x.sum())
+
+    assert "reads a number out of a tensor" in run_campaign(claim_of(reads), options)["reason"]
+
+
+def test_a_conjecture_is_measured_and_never_fails(options: Options) -> None:
+    for check in (largest_le_norm, norm_le_largest):
+        entry = run_campaign(claim_of(check, stance=Stance.CONJECTURED, mutants={}), options)
+        assert entry["verdict"] == "MEASURED"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
+def test_leaves_of_other_types_are_refused(dtype: torch.dtype) -> None:
+    with pytest.raises(BoundcheckError, match="expected float64 tensors"):
+        Evaluator(claim_of(sum_of))(Points(torch.ones(4, 2, dtype=dtype)))

@@ -5,7 +5,8 @@ interlacing) λ_n(K) <= γ_ov² <= λ_mk(K), and γ_ov does not increase when a 
 Premises: J_S has full row rank.
 Equality case: with one row, γ_ov² is the Rayleigh quotient of that row.
 Numerics: γ_ov is the smallest singular value of J_eval·B_S/√N, not a root of an eigenvalue of BᵀKB. The n×n matrix Π·K·Π would
-be a trap: n - mk of its eigenvalues are 0. That a kernel of rank below mk has no overlap is the upper bound with λ_mk = 0.
+be a trap: n - mk of its eigenvalues are 0. A kernel of rank below mk has no overlap: then both sides of the upper bound are 0,
+which no instance counts as evidence.
 Source: Local Edits, Definition 4 and (3).
 """
 
@@ -53,7 +54,7 @@ def overlap_sq_ge_least_eigenvalue(p: Setup) -> Sides:
     group="LE-setup",
 )
 def overlap_sq_le_mk_th_eigenvalue(p: Setup) -> Sides:
-    """γ_ov² <= λ_mk(K_eval); in particular a kernel of rank below mk has no overlap."""
+    """γ_ov² <= λ_mk(K_eval)."""
     positive("J_S has full row rank", p.sigma_min)
     return Sides(smaller=p.overlap.square(), larger=kernel_eigenvalue(p, p.jacobian.shape[-2]))
 

@@ -38,7 +38,7 @@ def bound(p: Displaced, c: Tensor) -> Sides:
     source=SOURCE,
     stance=Stance.PRINTED,
     over=displacements(),
-    mutants={"1/5": {"c": "1/5"}},
+    mutants={"6/25": {"c": "6/25"}},
     group="LE-setup",
 )
 def remainder_le_as_printed(
@@ -53,7 +53,7 @@ def remainder_le_as_printed(
     source=SOURCE,
     stance=Stance.PROVED,
     over=st.one_of(displacements(), fine_tunings()),
-    mutants={"1/5": {"c": "1/5"}},
+    mutants={"6/25": {"c": "6/25"}},
     equality=displacements(family=quadratic_models(max_dimension=1)),
     group="LE-descent",
 )
