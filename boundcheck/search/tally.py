@@ -43,7 +43,8 @@ class Tally:
             self.stated[name] = self.stated.get(name, 0) + len(accepted)
         decided = (judgement.status == Status.HOLDS) | (judgement.status == Status.VIOLATED_UNCERTIFIED)
         if not judgement.identity:
-            ratios = judgement.tightness()[decided | judgement.equal()]  # where both sides agree, the bound is tightest
+            # Where both sides agree within sharp enclosures the bound is attained: a ratio of 1, whatever the last bits say.
+            ratios = torch.where(judgement.equal(), 1.0, judgement.tightness())[decided | judgement.equal()]
             self.ratios.append(ratios[~ratios.isnan()].cpu().numpy())
         self._sample(judgement, decided)
 
