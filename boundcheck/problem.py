@@ -281,7 +281,7 @@ class Recipe(Protocol):
     """What Hypothesis draws: a small, shrinkable description of a batch (a structure and a seed, not the floats).
 
     `build` must give the same instance for the same lane number whatever the number of lanes, so that a lane can be
-    looked at alone. `label` is a short text for statistics.
+    looked at alone (up to the last digits, which torch's batched products do not keep). `label` is a short text for statistics.
     """
 
     def build(self, lanes: int, first: int = 0) -> Problem:
