@@ -121,14 +121,14 @@ def judge(
         holds = margin.lower >= 0  # an exact +inf, which has radius 0, included
         fails = margin.upper < 0
         refuted |= fails
-        unverified |= ~fails & ~(holds & established)
+        unverified |= ~fails & ~(holds & established) & ~margin.mid.isnan()
         undefined |= margin.mid.isnan()
         accepted[name] = (margin, holds & established)
     sides_undefined = ~(smaller.mid.isfinite() & larger.mid.isfinite())
-    status = torch.where(sides_undefined, Status.INVALID, status)
+    # Where a premise is open or false, what rests on it may be undefined (a division by σ_min = 0): that is no mistake.
+    status = torch.where(sides_undefined | undefined, Status.INVALID, status)
     status = torch.where(unverified, Status.PREMISE_UNVERIFIED, status)
     status = torch.where(refuted, Status.VACUOUS, status)
-    status = torch.where(undefined & ~refuted, Status.INVALID, status)
     status = torch.where(usable, status, Status.INVALID).to(torch.int8)
     return Judgement(status, smaller, larger, accepted, identity)
 

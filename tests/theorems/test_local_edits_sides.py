@@ -153,3 +153,13 @@ def test_constants_enter_the_trace_as_inputs(key: str) -> None:
         if mutant.change is not None:
             changed = mutant.change(changed)
         assert changed != base, f"{key}: mutant {mutant.name} changes nothing"
+
+
+@pytest.mark.parametrize("key", sorted(CLAIMS))
+def test_a_model_without_full_row_rank_is_never_invalid(key: str) -> None:
+    """One hidden unit and two outputs: σ_min = 0 in every lane, beside ρ_0 = ∞ in some."""
+    recipe = FineTuningRecipe(TwoLayer(5, 1, 2, "tanh"), samples=1, points=4, seed=7, descent_steps=64)
+    judgement = Evaluator(CLAIMS[key])(recipe.build(64))
+    assert judgement.count(Status.INVALID) == 0
+    assert key.startswith("LE-8") or judgement.count(Status.HOLDS) == 0
+    assert judgement.count(Status.VIOLATED_UNCERTIFIED) == 0

@@ -25,7 +25,7 @@ ONE_ROW = setups(family=linear_models(max_outputs=1), max_samples=1)
 def linear_spill(p: Setup) -> Tensor:
     """½·E‖J_x·D‖² for the minimum-norm D with α·J_S·D = -r_0."""
     gram = p.jacobian @ p.jacobian.mT
-    D = -(p.jacobian.mT @ torch.linalg.solve(gram, p.residual(p.theta0))) / p.alpha
+    D = -(p.jacobian.mT @ torch.linalg.solve_ex(gram, p.residual(p.theta0)).result) / p.alpha
     return 0.5 * (p.jacobian_eval @ D).square().sum()
 
 

@@ -9,7 +9,8 @@ With s, S the extreme singular values of J_S(θ_0), R = ‖r_0‖/α, g = γ_ov,
 * **adaptive**: some e in [0, 1/2] with A(e) > 0 and a·P(e) <= e (see `boundcheck.dynamics.contraction`); its slack goes
   to 0 with the step and the residual, so that a check of it can fail.
 
-Every condition is stated without a division, so that β_S = 0 or β = 0 makes it hold and ρ_0 = +∞ is allowed.
+Conditions divide by nothing that may be 0 (β_S = 0 or β = 0 makes them hold), and by ρ_0, so that ρ_0 = +∞ is allowed even where
+σ_min = 0.
 """
 
 import torch
@@ -43,7 +44,7 @@ def lemma_6_as_printed(p: Setup, c: Tensor) -> None:
     s, S, R = p.sigma_min, p.sigma_max, p.residual_norm
     regular(p)
     premise("step size", c - p.step_size)
-    premise("(7) ball", c * p.rho0 * s.square() - R * S)
+    premise("(7) ball", c * s.square() - R * S / p.rho0)
     premise("(7) smoothness", c * s.pow(3) - p.beta_train * S * R, established=p.established)
 
 
@@ -52,7 +53,7 @@ def lemma_6_scale_free(p: Setup, c: Tensor) -> None:
     s, R = p.sigma_min, p.residual_norm
     regular(p)
     premise("step size", c - p.step_size)
-    premise("ball", c * p.rho0 * s - R)
+    premise("ball", c * s - R / p.rho0)
     premise("a <= c", c * s.square() - p.beta_train * R, established=p.established)
 
 
@@ -63,8 +64,8 @@ def lemma_6_adaptive(p: FineTuning) -> tuple[Tensor, Tensor]:
     regular(p)
     positive("A(e) > 0", A)
     premise("e <= 1/2", 0.5 - e)
-    premise("a P(e) <= e", e - p.beta_train * R / s.square() * P, established=p.established)
-    premise("ball", p.rho0 * s - P * R)
+    premise("a P(e) <= e", e * s.square() - p.beta_train * R * P, established=p.established)
+    premise("ball", s - P * R / p.rho0)
     return A, P
 
 
