@@ -4,10 +4,11 @@ VENV    ?= .venv
 PROFILE ?= default
 DEVICE  ?= cpu
 JOBS    ?= 2
+LANES   ?= 1000000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint bench clean
+.PHONY: help verify test lint soundness kills bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +33,12 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy boundcheck tests
 	$(BIN)/lint-imports
+
+soundness: $(VENV)/.ready ## compare a million screened numbers with ball arithmetic (LANES=1000000, JOBS=2)
+	BOUNDCHECK_LANES=$(LANES) $(BIN)/python -m pytest tests/campaigns/run_soundness.py -n $(JOBS) -q -s
+
+kills: $(VENV)/.ready ## kill 300 runs at random moments: nothing reported may be lost (a few minutes)
+	$(BIN)/python -m pytest tests/campaigns/run_kills.py -q -s
 
 bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s

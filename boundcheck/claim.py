@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -175,6 +175,7 @@ class Claim:
     mutants: tuple[Mutant, ...] = ()
     constants: Mapping[str, Exact] = field(default_factory=dict)
     equality: Draws | None = None
+    equality_at: Callable[[Any], bool] | None = None
     refuted_by: str | None = None
     input: Input = "generated"
     group: str = ""
@@ -195,6 +196,11 @@ class Claim:
     def defined_in(self) -> Path:
         """The file in which `theorem` made this claim (its function may come from another)."""
         return self.registered_at[0]
+
+    def with_constants(self, values: Mapping[str, Fraction]) -> "Claim":
+        """The same claim with other values for some of its constants."""
+        changed = {name: replace(self.constants[name], value=value) for name, value in values.items()}
+        return replace(self, constants={**self.constants, **changed})
 
     def state(self, problem: Problem, constants: Mapping[str, Tensor]) -> Outcome:
         """Sides and premises of **one** instance (leaves without the lane axis)."""
@@ -224,6 +230,7 @@ def theorem(
     over: Draws,
     mutants: Mapping[str, MutantSpec] | None = None,
     equality: Draws | None = None,
+    equality_at: Callable[[Any], bool] | None = None,
     refuted_by: str | None = None,
     input: Input = "generated",  # noqa: A002 - the record's own word for it
     group: str = "",
@@ -239,6 +246,8 @@ def theorem(
         mutants: wrong neighbours, each a name and either other values for constants (`{"c": "1/5"}`) or a function from
             Sides to Sides. A check that lets one live is TOOTHLESS. At least one is needed, except on a false statement.
         equality: a strategy of instances on which both sides agree.
+        equality_at: of a problem's structure, whether both sides can agree there (`lambda p: p.family.outputs_count == 1`).
+            No arithmetic with errors can decide an inequality where it is an equality: such instances are counted apart.
         refuted_by: for a printed statement that is false: how it falls ("instance").
         input: "real" for measured data: such rows inform and never gate.
         group: claims of one group share solved batches and run in one process.
@@ -270,6 +279,7 @@ def theorem(
             mutants=tuple(_mutants(key, check, mutants or {})),
             constants=_constants(check),
             equality=equality,
+            equality_at=equality_at,
             refuted_by=refuted_by,
             input=input,
             group=group or identifier,

@@ -1,4 +1,4 @@
-"""The command line: list the claims there are, show a run again."""
+"""The command line: list the claims there are, show a run again, prove a counterexample again."""
 
 import importlib.util
 import sys
@@ -49,10 +49,7 @@ def list_claims(paths: tuple[Path, ...], stance: str | None) -> None:
 
     if stance is not None and stance not in list(Stance):
         raise BoundcheckError(f"--stance {stance}", expected=f"one of {', '.join(Stance)}")
-    for entry_point in metadata.entry_points(group="boundcheck.claims"):
-        entry_point.load()
-    for path in paths:
-        _import_claims(path)
+    _load_claims(paths)
     claims = [c for _, c in sorted(registered_claims().items()) if stance in (None, str(c.stance))]
     for claim in claims:
         false = " (known to be false)" if claim.refuted_by else ""
@@ -74,6 +71,64 @@ def report(run: Path) -> None:
     data = read_run(run)
     click.echo(closing_page(data["claims"]))
     click.echo(f"\nprofile {data['profile']}, {data['datetime']}, boundcheck {data['version']}: {data['command']}")
+
+
+@main.command("replay")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--claims",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file or folder of your own claims; repeatable. (Nothing that a counterexample names is ever imported.)",
+)
+@click.pass_context
+def replay_files(ctx: click.Context, files: tuple[Path, ...], paths: tuple[Path, ...]) -> None:
+    """Prove stored counterexamples again, and print both sides as enclosures.
+
+    The exit code is 0 where every violation was proved again by two routes, 1 where one was not or the claim has other constants
+    by now, 2 for a file that is none.
+
+    \b
+    Example: boundcheck replay reports/latest/counterexamples/*.json
+    """
+    from boundcheck.claim import registered_claims
+    from boundcheck.record import read_counterexample
+    from boundcheck.report import instance_page
+    from boundcheck.search.replay import replay
+
+    _load_claims(paths)
+    refused = unproved = 0
+    for file in files:
+        try:
+            result = replay(read_counterexample(file), registered_claims())
+        except BoundcheckError as error:  # one bad file takes none of the others with it
+            click.echo(f"boundcheck: {error}", err=True)
+            refused += 1
+            continue
+        click.echo(f"{file}")
+        click.echo(
+            instance_page(result.claim, result.problem, result.certificate.findings, result.certificate.premises)
+        )
+        for line in result.changed:
+            click.echo(f"The claim has another constant by now: {line}.")
+        unproved += not result.proved or bool(result.changed)
+        proved = "VIOLATED: proved again by two routes" + (", with the file's constants." if result.changed else ".")
+        click.echo(proved if result.proved else _not_proved(result.certificate.reason))
+        click.echo()
+    ctx.exit(2 if refused else 1 if unproved else 0)
+
+
+def _not_proved(reason: str) -> str:
+    return f"NOT PROVED: {reason.rstrip('.') or 'the first route finds no violation here'}."
+
+
+def _load_claims(paths: tuple[Path, ...]) -> None:
+    """Import the installed claims and those of these files and folders."""
+    for entry_point in metadata.entry_points(group="boundcheck.claims"):
+        entry_point.load()
+    for path in paths:
+        _import_claims(path)
 
 
 def _import_claims(path: Path) -> None:

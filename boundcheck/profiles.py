@@ -15,6 +15,7 @@ class Profile:
         structures: at least so many structures are looked at before a claim may stop.
         examples: at most so many are drawn.
         batches: batches of each structure (one trace serves them all).
+        proofs: at most so many instances that floats leave open are tried in ball arithmetic.
 
     """
 
@@ -24,6 +25,7 @@ class Profile:
     structures: int
     examples: int
     batches: int
+    proofs: int
 
     def asking(self, holds: int) -> "Profile":
         """The same profile with another number of holds."""
@@ -31,9 +33,9 @@ class Profile:
 
 
 PROFILES = {
-    "fast": Profile("fast", holds=200, lanes=64, structures=6, examples=24, batches=1),
-    "default": Profile("default", holds=20_000, lanes=1024, structures=16, examples=64, batches=2),
-    "deep": Profile("deep", holds=1_000_000, lanes=1024, structures=64, examples=400, batches=8),
+    "fast": Profile("fast", holds=200, lanes=64, structures=6, examples=24, batches=1, proofs=600),
+    "default": Profile("default", holds=20_000, lanes=1024, structures=16, examples=64, batches=2, proofs=6_000),
+    "deep": Profile("deep", holds=1_000_000, lanes=1024, structures=64, examples=400, batches=8, proofs=100_000),
 }
 
 

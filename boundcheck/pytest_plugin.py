@@ -248,10 +248,12 @@ class _Recorder:
 
     @staticmethod
     def _relative(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
-        found = entry["counterexample"]
-        if found and Path(found).is_relative_to(folder):
-            return entry | {"counterexample": Path(found).relative_to(folder).as_posix()}
-        return entry
+        files = {key: entry[key] for key in ("counterexample", "worst_counterexample") if entry[key]}
+        return entry | {
+            key: Path(file).relative_to(folder).as_posix()
+            for key, file in files.items()
+            if Path(file).is_relative_to(folder)
+        }
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:

@@ -1,7 +1,7 @@
 """The verdict lattice: what one instance says, what a claim's instances say together, and what each word means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 import torch
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from boundcheck.rigor.enclosure import Enclosure
 
-IDENTITY_RELATIVE_RADIUS = 2.0**-30
-"""How sharp overlapping enclosures of an identity must be, relative to its size, to count as consistent in float64."""
+AGREEMENT = 2.0**-30
+"""How sharp overlapping enclosures in float64 must be, relative to their size, to say that two sides agree."""
 
 
 class Status(IntEnum):
@@ -22,13 +22,22 @@ class Status(IntEnum):
     INCONCLUSIVE = 3
     VIOLATED_UNCERTIFIED = 4
     INVALID = 5
+    CONSISTENT = 6
+    VIOLATED = 7
+
+
+HOLDING = (Status.HOLDS, Status.CONSISTENT)
+"""What counts as held: an equality whose sides agree to 100 bits is as good as one can show without exact numbers."""
+
+BREAKING = (Status.VIOLATED_UNCERTIFIED, Status.VIOLATED)
 
 
 class Verdict(StrEnum):
     """What a claim's instances say together."""
 
     HOLDS = "HOLDS"
-    REFUTED_UNCERTIFIED = "REFUTED_UNCERTIFIED"
+    REFUTED = "REFUTED"
+    VIOLATED = "VIOLATED"
     VIOLATED_UNCERTIFIED = "VIOLATED_UNCERTIFIED"
     VACUOUS = "VACUOUS"
     TOOTHLESS = "TOOTHLESS"
@@ -39,13 +48,14 @@ class Verdict(StrEnum):
     MEASURED = "MEASURED"
 
 
-PASSING = frozenset({Verdict.HOLDS, Verdict.REFUTED_UNCERTIFIED, Verdict.MEASURED})
+PASSING = frozenset({Verdict.HOLDS, Verdict.REFUTED, Verdict.MEASURED})
 """The verdicts with which a claim's test is green."""
 
 MEANING: dict[Verdict, str] = {
     Verdict.HOLDS: "no violation, enough instances with verified premises, every mutant caught",
-    Verdict.REFUTED_UNCERTIFIED: "false as printed: an instance breaks it beyond its computed error bounds",
-    Verdict.VIOLATED_UNCERTIFIED: "an instance breaks it beyond its computed error bounds: the claim or its constants are wrong",
+    Verdict.REFUTED: "false as printed: two independent proofs that a stored instance breaks it",
+    Verdict.VIOLATED: "two independent proofs that a stored instance breaks it: the claim or its constants are wrong",
+    Verdict.VIOLATED_UNCERTIFIED: "an instance breaks it beyond its computed error bounds, but that could not be proved twice",
     Verdict.VACUOUS: "no instance met its premises; draw instances nearer to them",
     Verdict.TOOTHLESS: "a wrong neighbour of it passed the same check; draw sharper instances or drop the mutant",
     Verdict.UNREFUTED: "known to be false, but no instance was found that shows it; try a larger profile",
@@ -66,6 +76,7 @@ class Judgement:
         smaller, larger: the two sides as enclosures `[lanes]` (left and right of an identity).
         premises: name to (margin enclosure, accepted mask).
         identity: whether the statement is an equality.
+        established: name to whether the premise's constants are established.
 
     """
 
@@ -74,6 +85,7 @@ class Judgement:
     larger: Enclosure
     premises: Mapping[str, tuple[Enclosure, Tensor]]
     identity: bool = False
+    established: Mapping[str, bool] = field(default_factory=dict)
 
     def count(self, status: Status) -> int:
         """How many lanes have this status."""
@@ -84,15 +96,45 @@ class Judgement:
         meaningful = (self.larger.lower > 0) & (self.smaller.mid >= 0)
         return torch.where(meaningful, self.smaller.mid / self.larger.mid, torch.nan)
 
+    def held(self) -> Tensor:
+        """Lanes with verified premises on which the statement holds."""
+        return self._any_of(*HOLDING)
+
+    def broken(self) -> Tensor:
+        """Lanes with verified premises on which the statement fails."""
+        return self._any_of(*BREAKING)
+
+    def open(self) -> Tensor:
+        """Lanes that sharper enclosures might decide."""
+        return self._any_of(Status.INCONCLUSIVE, Status.PREMISE_UNVERIFIED)
+
     def equal(self) -> Tensor:
         """Lanes with verified premises whose sides agree, within enclosures as sharp as an identity needs."""
-        open_ = (self.status == Status.INCONCLUSIVE) | (self.status == Status.HOLDS)
-        return open_ & ~_disjoint(self.smaller, self.larger) & _sharp(self.smaller, self.larger)
+        undecided = self._any_of(Status.INCONCLUSIVE, *HOLDING)
+        return undecided & ~_disjoint(self.smaller, self.larger) & _sharp(self.smaller, self.larger)
 
     def apart(self) -> Tensor:
         """Lanes with verified premises whose sides certainly differ."""
-        decided = (self.status == Status.VIOLATED_UNCERTIFIED) | (self.status == Status.HOLDS)
-        return decided & _disjoint(self.smaller, self.larger)
+        return (self.held() | self.broken()) & _disjoint(self.smaller, self.larger)
+
+    def by_plain_floats(self) -> "Judgement":
+        """For a claim with an operator whose rounding is not known: what looks broken is VIOLATED_UNCERTIFIED.
+
+        Only lanes that are open for an infinite radius are touched; nothing is ever said to hold in this way.
+        """
+        blind = self.open() & (self.smaller.rad.isinf() | self.larger.rad.isinf())
+        for margin, _ in self.premises.values():
+            blind &= ~(margin.mid < 0)
+        different = self.smaller.mid != self.larger.mid
+        looks_broken = different if self.identity else self.smaller.mid > self.larger.mid
+        status = torch.where(blind & looks_broken, Status.VIOLATED_UNCERTIFIED, self.status).to(torch.int8)
+        return replace(self, status=status)
+
+    def _any_of(self, *statuses: Status) -> Tensor:
+        result = torch.zeros_like(self.status, dtype=torch.bool)
+        for status in statuses:
+            result |= self.status == status
+        return result
 
 
 def judge(
@@ -130,7 +172,8 @@ def judge(
     status = torch.where(unverified, Status.PREMISE_UNVERIFIED, status)
     status = torch.where(refuted, Status.VACUOUS, status)
     status = torch.where(usable, status, Status.INVALID).to(torch.int8)
-    return Judgement(status, smaller, larger, accepted, identity)
+    known = {name: established for name, _, established in premises}
+    return Judgement(status, smaller, larger, accepted, identity, known)
 
 
 def _disjoint(x: Enclosure, y: Enclosure) -> Tensor:
@@ -138,7 +181,7 @@ def _disjoint(x: Enclosure, y: Enclosure) -> Tensor:
 
 
 def _sharp(x: Enclosure, y: Enclosure) -> Tensor:
-    return x.rad + y.rad <= IDENTITY_RELATIVE_RADIUS * torch.maximum(x.mid.abs(), y.mid.abs())
+    return x.rad + y.rad <= AGREEMENT * torch.maximum(x.mid.abs(), y.mid.abs())
 
 
 def _zero(x: Enclosure) -> Tensor:
@@ -148,9 +191,10 @@ def _zero(x: Enclosure) -> Tensor:
 
 def _conclusion(smaller: Enclosure, larger: Enclosure, identity: bool) -> Tensor:
     nothing = _zero(smaller) & _zero(larger)  # 0 against 0 says nothing, and is never a pass
-    if identity:
-        apart, sharp = _disjoint(smaller, larger), _sharp(smaller, larger)
-        status = torch.where(apart, Status.VIOLATED_UNCERTIFIED, torch.where(sharp, Status.HOLDS, Status.INCONCLUSIVE))
+    if identity:  # that two floats agree is no proof of an equality, unless both are exact
+        exact = (smaller.rad == 0) & (larger.rad == 0) & (smaller.mid == larger.mid)
+        apart = _disjoint(smaller, larger)
+        status = torch.where(apart, Status.VIOLATED_UNCERTIFIED, torch.where(exact, Status.HOLDS, Status.INCONCLUSIVE))
     else:
         holds = smaller.upper <= larger.lower
         broken = smaller.lower > larger.upper

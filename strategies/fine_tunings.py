@@ -30,10 +30,17 @@ Placement = Literal["inside", "edge", "outside"]
 WELL_CONDITIONED = 0.6
 """Share of lanes whose J_S is built to be well conditioned; the others are as their covariance makes them."""
 
+LEAST_MOVEMENT = 1e-4
+"""Labels ask for a movement of at least so much of ‖θ_0‖: a smaller one drowns in the roundings of θ_0 + movement, and no radius
+could tell anything about it. Where a premise allows only less, it is missed."""
+
+EXACT_DUPLICATES = 0.25
+"""Share of the near-duplicates that are exact: J_S is then rank-deficient, which no premise may overlook."""
+
 BENT = (Quadratic, GeneralQuadratic)
 """Families whose inputs begin with the slopes at θ = 0."""
 
-DEFAULT_STEPS = 4096
+DEFAULT_STEPS = 1024
 _R = TypeVar("_R", bound="SetupRecipe")
 
 
@@ -119,6 +126,7 @@ def _bare(recipe: SetupRecipe, stream: LaneStream) -> Setup:
     )
     if recipe.duplicates and recipe.samples > 1:
         gap = stream.log_uniform(1e-4, 1e-1)[:, None]
+        gap = torch.where(stream.uniform()[:, None] < EXACT_DUPLICATES, 0.0, gap)
         x_train[:, 1] = x_train[:, 0] + gap * stream.normal(family.features)
     x_eval = (
         shaped_inputs(
@@ -173,7 +181,8 @@ def _labelled(recipe: SetupRecipe, bare: Setup, stream: LaneStream) -> Setup:
     }[recipe.placement]
     per_residual = _premise_numbers(bare, stream, kappa)
     scale = inside / per_residual
-    residual = torch.where(per_residual > 0, scale, stream.log_uniform(1e-3, 10.0))
+    wanted = torch.where(per_residual > 0, scale, stream.log_uniform(1e-3, 10.0))
+    residual = torch.maximum(wanted, LEAST_MOVEMENT * largest * torch.linalg.vector_norm(bare.theta0, dim=-1))
     direction = _residual_direction(bare, stream)
     start = bare.family.outputs(bare.theta0, bare.frozen, bare.x_train)
     y_train = bare.alpha[:, None, None] * (start - residual[:, None, None] * direction)

@@ -22,12 +22,12 @@ def test_readme_claims_end_as_it_says(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("my_claims", "--boundcheck-profile", "fast", "--boundcheck-save", "run.json")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
-        ["*MY-wrong:proved is VIOLATED_UNCERTIFIED: * instances break it. (*Counterexample: *.json.*"]
+        ["*MY-wrong:proved is VIOLATED: * instances break it; proved twice for * of them. (*Counterexample: *.json.*"]
     )
     run = json.loads((pytester.path / "run.json").read_text())
     assert {f"{e['id']}:{e['form']}": e["verdict"] for e in run["claims"]} == {
         "MY-right:proved": "HOLDS",
-        "MY-wrong:proved": "VIOLATED_UNCERTIFIED",
+        "MY-wrong:proved": "VIOLATED",
     }
 
 

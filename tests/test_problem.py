@@ -4,7 +4,8 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, dataclass
-from typing import Any, ClassVar
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.problem import Part, Problem, Recipe, tensor_from_json, tensor_to_json
+from boundcheck.problem import _PARTS, Part, Problem, Recipe, shown, tensor_from_json, tensor_to_json
 
 COMMON = settings(max_examples=150, deadline=None, derandomize=True, database=None)
 NAN, INF = math.nan, math.inf
@@ -341,6 +342,245 @@ def test_a_hostile_or_damaged_file_is_one_sentence(edit: Callable[[dict[str, Any
     with pytest.raises(BoundcheckError) as caught:
         Problem.from_json(edited(edit))
     assert one_sentence(caught.value)
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Sorted(Part):
+    """A field of every sort that structure may have."""
+
+    whole: int = 1
+    number: float = 1.0
+    text: str = "t"
+    truth: bool = True
+    either: int | str | None = None
+    choice: Literal["a", 1] = "a"
+    colour: Colour = Colour.RED
+    inner: "Sorted | None" = None
+    ruler: Ruler | None = None
+    anything: Any = None
+
+
+@dataclass(frozen=True)
+class Careful(Problem):
+    """A problem that looks at what it is given."""
+
+    part: Sorted
+    x: Tensor
+
+    def __post_init__(self) -> None:
+        if self.part.whole != self.x.shape[-1]:
+            raise BoundcheckError(
+                f"{self.part.whole} numbers in {self.x.shape[-1]}", expected="as many as the part says"
+            )
+        if self.part.text == "spoiled":
+            raise ZeroDivisionError("many\nlines")
+
+
+def careful(**part: Any) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(json.dumps(Careful(Sorted(), torch.ones(1, 1, dtype=torch.float64)).to_json()))
+    data["structure"]["part"].update(part)
+    return data
+
+
+def refusal(data: Any) -> str:
+    with pytest.raises(BoundcheckError) as caught:
+        Problem.from_json(data)
+    text = one_sentence(caught.value)
+    assert len(text) < 1000
+    return text
+
+
+RULER = {"part": "Ruler", "marks": 1, "unit": "cm"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"number": 2},
+        {"number": -0.0},
+        {"either": "x"},
+        {"either": 3},
+        {"choice": 1},
+        {"ruler": RULER},
+        {"anything": RULER},
+        {"anything": "x"},
+        {"anything": 2**1022},
+        {"inner": {"part": "Sorted"} | careful()["structure"]["part"]},
+    ],
+    ids=str,
+)
+def test_fields_of_the_sorts_that_a_class_says_come_back(part: dict[str, Any]) -> None:
+    back = Problem.from_json(careful(**part))
+    assert json.dumps(back.to_json()) == json.dumps(careful(**part))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"whole": "1"},
+        {"whole": True},
+        {"whole": 1.0},
+        {"whole": None},
+        {"whole": []},
+        {"whole": {}},
+        {"whole": 2**1024},
+        {"whole": -(10**400)},
+        {"number": "1.0"},
+        {"number": True},
+        {"text": 1},
+        {"truth": 1},
+        {"either": 1.5},
+        {"either": RULER},
+        {"choice": True},
+        {"choice": "b"},
+        {"colour": "blue"},
+        {"colour": 3},
+        {"inner": RULER},
+        {"ruler": "cm"},
+        {"anything": [1]},
+        {"anything": {"a": 1}},
+        {"anything": {"float": "1.0"}},
+        {"anything": {"part": ["Ruler"]}},
+        {"anything": {"part": "Part"}},
+        {"anything": RULER | {"marks": "7"}},
+        {"anything": {"part": "x" * 10**6}},
+        {"__class__": "Ruler"},
+        {"__init__": 1},
+        {"y" * 10**6: 1},
+    ],
+    ids=lambda part: str(part)[:40],
+)
+def test_fields_of_other_sorts_are_refused_before_a_class_is_called(part: dict[str, Any]) -> None:
+    refusal(careful(**part))
+
+
+def test_what_a_class_itself_refuses_is_passed_on_and_what_it_trips_over_is_told() -> None:
+    assert refusal(careful(whole=10**18)) == f"{10**18} numbers in 1; expected as many as the part says."
+    assert "a stored Careful cannot be made (ZeroDivisionError: many)" in refusal(careful(text="spoiled"))
+
+
+def test_infinities_and_nan_in_structure_survive_json() -> None:
+    for number in (INF, -INF, NAN):
+        problem = Careful(Sorted(number=number, anything=number), torch.ones(1, 1, dtype=torch.float64))
+        back = Problem.from_json(json.loads(json.dumps(problem.to_json(), allow_nan=False)))
+        assert isinstance(back, Careful)
+        assert str(back.part) == str(problem.part)
+
+
+def test_a_whole_number_that_no_file_may_hold_is_refused_when_it_is_written() -> None:
+    with pytest.raises(BoundcheckError, match="1025 bits"):
+        Careful(Sorted(anything=2**1024), torch.ones(1, 1, dtype=torch.float64)).to_json()
+
+
+def test_parts_may_be_nested_and_not_without_end() -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        part: dict[str, Any] = careful()["structure"]["part"]
+        for _ in range(depth):
+            part = careful()["structure"]["part"] | {"inner": part}
+        return careful(inner=part)
+
+    assert Problem.from_json(nested(10)).lanes == 1
+    assert "nested at most" in refusal(nested(40))
+    assert "nested at most" in refusal(nested(3000))
+
+
+def test_a_part_of_a_class_that_was_imported_again_still_fits() -> None:
+    before = _PARTS["Ruler"]
+    names = {"__module__": __name__, "__annotations__": {"marks": int, "unit": str}}
+    again: type[Part] = dataclass(frozen=True)(type("Ruler", (Part,), names))
+    try:
+        assert _PARTS["Ruler"] == [again]
+        back = Problem.from_json(careful(ruler=RULER))
+    finally:
+        _PARTS["Ruler"] = before
+    assert isinstance(back, Careful)
+    assert type(back.part.ruler) is again
+
+
+def test_annotations_that_cannot_be_looked_up_restrict_nothing() -> None:
+    @dataclass(frozen=True)
+    class Obscure(Problem):
+        x: "Unheard"  # type: ignore[name-defined]  # noqa: F821 - that is the point
+        size: "Of"  # type: ignore[name-defined]  # noqa: F821
+
+    problem = Obscure(torch.ones(2, 1, dtype=torch.float64), 3)
+    back = Problem.from_json(json.loads(json.dumps(problem.to_json())))
+    assert back.structure() == {"size": 3}
+
+
+@pytest.mark.parametrize(
+    ("shape", "entries"),
+    [
+        ([10**9, 10**9], 0),
+        ([0, 10**18], 0),
+        ([1, 0, 10**8], 0),
+        ([2**31, 2**31, 0], 0),
+        ([2**13, 2**12, 0], 0),
+        ([1] * 17, 1),
+        ([1] * 10**5, 1),
+        ([10**4000], 1),
+        ([True], 1),
+        ([1.0], 1),
+        ([2, -1, -1], 2),
+    ],
+    ids=lambda value: str(value)[:20] if isinstance(value, list) and len(value) < 9 else "",
+)
+def test_shapes_that_stand_for_gigabytes_are_refused(shape: list[int], entries: int) -> None:
+    with pytest.raises(BoundcheckError, match="a stored tensor of shape") as caught:
+        tensor_from_json({"shape": shape, "dtype": "float64", "hex": ["0x1p+0"] * entries})
+    assert len(one_sentence(caught.value)) < 400
+
+
+def test_small_empty_tensors_are_fine() -> None:
+    assert tensor_from_json({"shape": [1, 0, 1000], "dtype": "float64", "hex": []}).shape == (1, 0, 1000)
+
+
+@pytest.mark.parametrize("entry", ["0x1.0000000000001p+0", "0x1p+200", "0x1p-200"])
+def test_entries_that_the_dtype_cannot_hold_are_refused(entry: str) -> None:
+    with pytest.raises(BoundcheckError, match="holds exactly"):
+        tensor_from_json({"shape": [1], "dtype": "float32", "hex": [entry]})
+
+
+@pytest.mark.parametrize(
+    ("leaves", "words"),
+    [
+        ({"extra": GOOD}, "not both"),
+        ({"points.a": GOOD}, "not both"),
+        ({"label": GOOD}, "twice"),
+        ({"ruler.marks": GOOD}, "twice"),
+        ({".a": GOOD}, "no field ['']"),
+        ({"": GOOD}, "no field ['']"),
+        ({"__dict__.x": GOOD}, "no field ['__dict__']"),
+        ({"a" * 10**6: GOOD}, "no field ['aaa"),
+        ({f"stranger{number}": GOOD for number in range(1000)}, "…]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_leaves_that_belong_nowhere(leaves: dict[str, Any], words: str) -> None:
+    assert words in refusal(edited(lambda data: data["leaves"].update(leaves)))
+
+
+def test_a_dict_of_leaves_may_have_any_keys() -> None:
+    one = torch.ones(3, dtype=torch.float64)
+    base = sample()
+    odd = Sample(base.ruler, base.points, base.size, {"": one, ".": 2 * one, "a.b.c": 3 * one}, base.radius, base.reach)
+    back = Problem.from_json(odd.to_json())
+    assert isinstance(back, Sample)
+    assert {key: float(value[0]) for key, value in back.extra.items()} == {"": 1.0, ".": 2.0, "a.b.c": 3.0}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 10**6, 10**5000, "a\nb", ["x" * 10**6] * 3, [[1]], {"a": 1}, None, 1.5, NAN, "\ud800"],
+    ids=lambda v: "",
+)
+def test_whatever_is_shown_in_a_message_is_short_and_on_one_line(value: Any) -> None:
+    assert len(shown(value)) < 400
+    assert shown(value).isprintable()
 
 
 @pytest.mark.parametrize("data", [[], None, 3, "text"])

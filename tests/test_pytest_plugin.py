@@ -41,9 +41,9 @@ def test_users_right_claim_passes_and_wrong_one_is_caught(pytester: pytest.Pytes
     result = run(pytester, "my_claims", *FAST, "--boundcheck-save", "out/run.json", "--junitxml", "junit.xml")
     result.assert_outcomes(passed=1, failed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*MY-wrong:proved is VIOLATED_UNCERTIFIED*instances break it*"])
+    result.stdout.fnmatch_lines(["*MY-wrong:proved is VIOLATED*instances break it*"])
     data = saved(pytester.path / "out" / "run.json")
-    assert verdicts(data) == {"MY-right:proved": "HOLDS", "MY-wrong:proved": "VIOLATED_UNCERTIFIED"}
+    assert verdicts(data) == {"MY-right:proved": "HOLDS", "MY-wrong:proved": "VIOLATED"}
     wrong = next(e for e in data["claims"] if e["id"] == "MY-wrong")
     stored = json.loads((pytester.path / "out" / wrong["counterexample"]).read_text())
     assert stored["problem"]["leaves"]["x"]["shape"] == [1, 2], "shrunk to the smallest dimension that breaks it"

@@ -17,6 +17,7 @@ ENTRY = {
     "vacuous": 100,
     "unverified": 60,
     "inconclusive": 40,
+    "at_equality": 0,
     "violated": 0,
     "violated_uncertified": 0,
     "invalid": 0,
@@ -28,6 +29,7 @@ ENTRY = {
     ],
     "mutants": {"caught": ["half"], "lived": []},
     "counterexample": None,
+    "worst_counterexample": None,
     "notes": "",
 }
 
@@ -40,6 +42,7 @@ def test_rates_premises_constants_and_mutants_are_in_the_page() -> None:
     assert "1/3" in page
     assert "0.2475" in page
     assert "1 claims: 1 HOLDS; 400 instances judged" in page
+    assert "400 instances, 0 broken; inconclusive 10.00 % outside the 0" in page
 
 
 def test_a_living_mutant_a_refutation_and_a_failure_are_named() -> None:
@@ -48,10 +51,10 @@ def test_a_living_mutant_a_refutation_and_a_failure_are_named() -> None:
         "reason": "mutants that lived: half",
         "mutants": {"caught": [], "lived": ["half"]},
     }
-    fallen = ENTRY | {"id": "MY-2", "verdict": "REFUTED_UNCERTIFIED", "counterexample": "counterexamples/x.json"}
+    fallen = ENTRY | {"id": "MY-2", "verdict": "REFUTED", "counterexample": "counterexamples/x.json"}
     page = closing_page([toothless, fallen])
     assert "0/1 lived: half" in page
-    assert "MY-2:proved REFUTED_UNCERTIFIED: a <= b" in page
+    assert "MY-2:proved REFUTED: a <= b" in page
     assert "counterexamples/x.json" in page
     assert "MY-1:proved is TOOTHLESS: mutants that lived: half. (a wrong neighbour" in page
 
@@ -64,7 +67,7 @@ def test_real_rows_are_apart_and_never_in_the_verdict_table() -> None:
 
 
 def test_no_instances_do_not_divide_by_zero() -> None:
-    empty = ENTRY | dict.fromkeys(("tested", "held", "vacuous", "unverified", "inconclusive"), 0)
+    empty = ENTRY | dict.fromkeys(("tested", "held", "vacuous", "unverified", "inconclusive", "at_equality"), 0)
     assert "-" in closing_page([empty | {"verdict": "ERROR", "premises": [], "tightness": {"p50": None, "max": None}}])
 
 

@@ -1,7 +1,18 @@
-"""Fine-tuning problems and their gradient descent, run to the limit with a certified radius."""
+"""Fine-tuning problems and the limits of their gradient descents and flows, with certified radii."""
 
 from boundcheck.dynamics import contraction
-from boundcheck.dynamics.descent import descend
+from boundcheck.dynamics.descent import descend, limit
 from boundcheck.dynamics.fine_tuning import Displaced, FineTuning, Setup, mean_square
+from boundcheck.dynamics.flow import FlowLimit, flow_limit
 
-__all__ = ["Displaced", "FineTuning", "Setup", "contraction", "descend", "mean_square"]
+__all__ = [
+    "Displaced",
+    "FineTuning",
+    "FlowLimit",
+    "Setup",
+    "contraction",
+    "descend",
+    "flow_limit",
+    "limit",
+    "mean_square",
+]

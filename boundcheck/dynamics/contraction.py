@@ -9,6 +9,8 @@ With `a = β_S·R/s²` and `h = η·α²·S²` (s, S the extreme singular values
 Why: on the ball of radius P·R/s every Jacobian is J + E with ‖Eᵀu‖ <= e·s·‖u‖ <= e·‖Jᵀu‖; the mean Jacobian G of a step obeys the
 same, ⟨Gᵀr, Jᵀr⟩ >= (1-e)²‖w‖² and ‖G·Jᵀr‖ <= (1+e)²·S·‖w‖ with w the gradient at the centre, and each step is at most
 P/(α·s)·(‖r‖ - ‖r₊‖), which telescopes.
+
+Gradient flow is the case h = 0: the residual obeys (‖r‖²)' = -2α²‖J(θ)ᵀr‖² and shrinks by exp(-A·α²·s²/2) in a unit of time.
 """
 
 import torch

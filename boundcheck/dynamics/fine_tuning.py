@@ -1,13 +1,14 @@
 """Fine-tuning by gradient descent on a least-squares loss (Local Edits, Sections 2 and 3) as a Problem."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor
 
+from boundcheck.errors import BoundcheckError
 from boundcheck.geometry import Family, project, row_space, singular_values
 from boundcheck.geometry import overlap as tangent_overlap
 from boundcheck.problem import Problem
@@ -36,10 +37,31 @@ class Setup(Problem):
 
     unbounded: ClassVar[tuple[str, ...]] = ("rho0",)
 
+    def __post_init__(self) -> None:
+        """Sizes that do not fit the family are refused here: a stored instance may say anything."""
+        k, features = self.family.outputs_count, self.family.features
+        expected = {
+            "theta0": (self.theta0, (self.family.parameters,)),
+            "x_train": (self.x_train, (features,)),
+            "y_train": (self.y_train, (k,)),
+            "x_eval": (self.x_eval, (features,)),
+            **{name: (self.frozen.get(name), shape) for name, shape in self.family.frozen_shapes().items()},
+        }
+        for name, (leaf, shape) in expected.items():
+            if leaf is None or tuple(leaf.shape[-len(shape) :]) != shape:
+                got = "missing" if leaf is None else f"of shape {tuple(leaf.shape)}"
+                raise BoundcheckError(
+                    f"the leaf {name} is {got}", expected=f"[..., {', '.join(map(str, shape))}] for {self.family}"
+                )
+
     def residual(self, theta: Tensor) -> Tensor:
         """r_S(θ) = α·F_S(θ) - y_S, stacked over samples and outputs: `[..., mk]`."""
         outputs = self.family.outputs(theta, self.frozen, self.x_train)
         return (self.alpha[..., None, None] * outputs - self.y_train).flatten(-2)
+
+    def pullback(self, theta: Tensor, cotangent: Tensor) -> Tensor:
+        """J_S(θ)ᵀ·c for a c stacked like r_S: `[..., n]`."""
+        return self.family.pullback(theta, self.frozen, self.x_train, cotangent.unflatten(-1, self.y_train.shape[-2:]))
 
     @cached_property
     def residual_norm(self) -> Tensor:
@@ -55,7 +77,8 @@ class Setup(Problem):
     def jacobian_eval(self) -> Tensor:
         """The evaluation Jacobians at θ_0, stacked and divided by √N, so that K_eval is its Gram matrix: `[..., Nk, n]`."""
         stacked = self.family.jacobian(self.theta0, self.frozen, self.x_eval).flatten(-3, -2)
-        return stacked / self.x_eval.shape[-2] ** 0.5
+        points = stacked.new_tensor(float(self.x_eval.shape[-2]))
+        return stacked / points.sqrt()  # in torch: a Python root would enter every proof as its rounded double
 
     @cached_property
     def singular_values(self) -> Tensor:
@@ -152,12 +175,15 @@ class Displaced(Setup):
 class FineTuning(Displaced):
     """A Setup together with the limit of its gradient descent, as far as it is known.
 
-    Every leaf below is an iterate in floating point with a certified distance to the exact one (see `descend`):
-        tuned `[n]`: the last iterate; within `tuned_radius` of the limit θ̂ (+inf where the descent has not converged).
-        farthest `[n]`: the iterate farthest from θ_0; `farthest_radius` also covers what the tail still adds.
-        path `[C, n]`: iterates after `path_steps` `[C]` steps, within `path_radius` each.
-        path_length `[]`: the length of the whole path, within `length_radius`. All radii are +inf where the descent has
-            not converged: nothing is known of the iterates that were not computed.
+    Every leaf below comes with a proved radius (see `certificate`). All of them may be finite for a lane whose step budget ran
+    out, and all that speak of the limit are +inf where the rest of the path could not be bounded (a lane that diverges, say).
+        tuned `[n]`: within `tuned_radius` of the limit θ̂. Not an iterate: what the last one predicts.
+        farthest `[n]`: of the computed iterates the one farthest from θ_0. A point as far from θ_0 as the whole exact path ever
+            gets is within `farthest_radius` of it, so that a claim about every iterate may look at this one.
+        path `[C, n]`: iterates after `path_steps` `[C]` steps, within `path_radius` of the exact ones. They say nothing of other
+            steps, in a lane that has converged as little as in one that has not: a claim about every step that looks at these is
+            tested at the steps they list, and a lane without a known limit is as good a test of it.
+        path_length `[]`: the computed length; within `length_radius` of that of the whole exact path.
         slack `[]`: the witness e of the adaptive bounds at θ_0 (see `contraction.slack`).
     """
 
@@ -171,6 +197,26 @@ class FineTuning(Displaced):
     path_length: Tensor
     length_radius: Tensor
     slack: Tensor
+
+    derived: ClassVar[tuple[str, ...]] = (
+        "tuned",
+        "tuned_radius",
+        "farthest",
+        "farthest_radius",
+        "path",
+        "path_radius",
+        "path_steps",
+        "path_length",
+        "length_radius",
+        "slack",
+    )
+
+    def settled(self) -> Self:
+        """The same setups descended again, for as many steps as these have checkpoints."""
+        from boundcheck.dynamics.descent import descend  # it makes FineTunings
+
+        setup = Setup(**{f.name: getattr(self, f.name) for f in fields(Setup)})
+        return cast("Self", descend(setup, max_steps=2 ** (self.path.shape[-2] - 1)))
 
     radius_of: ClassVar[Mapping[str, str]] = {
         "tuned": "tuned_radius",

@@ -277,7 +277,7 @@ class GeneralQuadratic(Family):
     def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
         _, curvatures = self._split(x)
         stacked = curvatures.flatten(-4, -2)  # its Gram matrix is Σ_i Σ_j A_j(x_i)²
-        return torch.linalg.svdvals(stacked)[..., 0] / x.shape[-2] ** 0.5
+        return torch.linalg.svdvals(stacked)[..., 0] / x.new_tensor(float(x.shape[-2])).sqrt()
 
 
 @dataclass(frozen=True)

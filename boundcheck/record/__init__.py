@@ -1,7 +1,34 @@
 """Runs and counterexamples on disk."""
 
-from boundcheck.record.evidence import Evidence
+from boundcheck.record.counterexample import (
+    Ball,
+    Counterexample,
+    Kind,
+    Route,
+    Screening,
+    parse_counterexample,
+    read_counterexample,
+    storable,
+    written_by,
+)
 from boundcheck.record.run import Entry, make_run, read_run, write_run
 from boundcheck.record.store import read_json, store_counterexample, write_json
 
-__all__ = ["Entry", "Evidence", "make_run", "read_json", "read_run", "store_counterexample", "write_json", "write_run"]
+__all__ = [
+    "Ball",
+    "Counterexample",
+    "Entry",
+    "Kind",
+    "Route",
+    "Screening",
+    "make_run",
+    "parse_counterexample",
+    "read_counterexample",
+    "read_json",
+    "read_run",
+    "storable",
+    "store_counterexample",
+    "write_json",
+    "write_run",
+    "written_by",
+]

@@ -44,7 +44,8 @@ def verdict_table(entries: Sequence[Entry]) -> str:
             f"{e['violated'] + e['violated_uncertified']:,}",
             _rate(e, "vacuous"),
             _rate(e, "unverified"),
-            _rate(e, "inconclusive"),
+            _share(e, e["inconclusive"] - e["at_equality"]),
+            _share(e, e["at_equality"]),
             _number(e["tightness"]["p50"]),
             _number(e["tightness"]["max"]) + {True: " =", False: " not =", None: ""}[e["attained"]],
             _mutants(e),
@@ -52,9 +53,9 @@ def verdict_table(entries: Sequence[Entry]) -> str:
         ]
         for e in entries
     ]
-    headers = ["claim", "verdict", "holds", "broken", "vacuous", "unverif.", "inconcl."]
+    headers = ["claim", "verdict", "holds", "broken", "vacuous", "unverif.", "inconcl.", "at equality"]
     headers += ["median", "tightest", "mutants", "hardest premise"]
-    align = ["left", "left", *["right"] * 6, "left", "left", "left"]
+    align = ["left", "left", *["right"] * 7, "left", "left", "left"]
     table = tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, colalign=align)
     return f"{table}\n{LEGEND}"
 
@@ -62,6 +63,7 @@ def verdict_table(entries: Sequence[Entry]) -> str:
 LEGEND = (
     "holds: premises verified and the inequality decided, both by computed error bounds. vacuous: a premise is false.\n"
     "unverif.: a premise is undecided or rests on an estimate. inconcl.: the sides are closer than their error bounds.\n"
+    "at equality: that, on structures where the claim says its sides can be equal.\n"
     "median, tightest: smaller side / larger side (1: attained; a trailing = or not = says whether the declared\n"
     "equality case was seen to be one, within error bounds below 1e-9 of the sides). mutants: wrong neighbours caught / tried.\n"
     "hardest premise: the one met least often, and by how many instances."
@@ -69,7 +71,11 @@ LEGEND = (
 
 
 def _rate(entry: Entry, what: str) -> str:
-    return f"{100 * entry[what] / entry['tested']:.1f} %" if entry["tested"] else "-"
+    return _share(entry, entry[what])
+
+
+def _share(entry: Entry, count: int) -> str:
+    return f"{100 * count / entry['tested']:.1f} %" if entry["tested"] else "-"
 
 
 def _hardest_premise(entry: Entry) -> str:
@@ -113,9 +119,16 @@ def refutations(entries: Sequence[Entry]) -> str:
     for e in fallen:
         lines += [
             f"{_name(e)} {e['verdict']}: {e['statement']}",
-            f"    {e['reason']}; counterexample {e['counterexample']}",
+            f"    {e['reason']}",
+            f"    simplest: {e['counterexample']}",
+            *([f"    worst:    {e['worst_counterexample']}"] if _has_another(e) else []),
         ]
+    lines += ["Look at one, and prove it again, with: boundcheck replay FILE"] if fallen else []
     return "\n".join(["Counterexamples", *lines]) if lines else ""
+
+
+def _has_another(entry: Entry) -> bool:
+    return entry["worst_counterexample"] not in (None, entry["counterexample"])
 
 
 def real_table(entries: Sequence[Entry]) -> str:
@@ -158,4 +171,20 @@ def totals(entries: Sequence[Entry]) -> str:
         counts[e["verdict"]] = counts.get(e["verdict"], 0) + 1
     words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     tested = sum(e["tested"] for e in entries)
-    return f"{len(entries)} claims: {words}; {tested:,} instances judged"
+    lines = [f"{len(entries)} claims: {words}; {tested:,} instances judged"]
+    true = [e for e in entries if e["input"] == "generated" and e["stance"] in ("proved", "corrected")]
+    if true:
+        lines.append(_closing_figures(true))
+    return "\n".join(lines)
+
+
+def _closing_figures(entries: Sequence[Entry]) -> str:
+    """What was seen of the statements that are said to be true."""
+    names = ("tested", "violated", "violated_uncertified", "inconclusive", "at_equality")
+    tested, violated, uncertified, open_, equal = (sum(e[name] for e in entries) for name in names)
+    elsewhere = tested - equal
+    rate = f"{100 * (open_ - equal) / elsewhere:.2f} %" if elsewhere else "none"
+    return (
+        f"proved and corrected: {tested:,} instances, {violated + uncertified:,} broken; "
+        f"inconclusive {rate} outside the {equal:,} that are undecided at a declared equality"
+    )

@@ -3,20 +3,34 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from boundcheck.rigor.decisions import logical_and
+from boundcheck.errors import UnknownOperatorError
+from boundcheck.rigor.decisions import logical_and, logical_or
 from boundcheck.rigor.enclosure import UNDERFLOW, UNIT_ROUNDOFF, Enclosure, rounding, widen
-from boundcheck.rigor.registry import aten, counted, infinite, nonzero, pair, rule
+from boundcheck.rigor.registry import Rule, aten, counted, doubled, infinite, nonzero, pair, rule
+
+
+def _own(mid: Tensor, rounded: Tensor, size: Tensor) -> Tensor:
+    """The radius that an operation adds: `rounded` to a double, 0 to a whole number, unless one of this size may wrap around."""
+    if mid.is_floating_point():
+        return rounded
+    signed = mid.dtype != torch.bool and torch.iinfo(mid.dtype).min < 0
+    limit = float(torch.iinfo(mid.dtype).max // 2) if signed else 0.0  # below 0 an unsigned number wraps at once
+    return torch.where(size > limit, torch.inf, 0.0).to(torch.float64)
 
 
 @rule(aten.add.Tensor, aten.add.Scalar)
 def add(x: Any, y: Any, *, alpha: float = 1) -> Enclosure:
-    """x + alpha·y."""
+    """x + alpha·y (of two truth values: either)."""
     x, y = pair(x, y)
+    if x.mid.dtype == torch.bool and y.mid.dtype == torch.bool:
+        return logical_or(x, y)
+    x, y = counted(x), counted(y)
     if alpha != 1:
         y = mul(y, alpha)
     mid = x.mid + y.mid
-    rad = widen(x.rad + y.rad + mid.abs() * UNIT_ROUNDOFF)
+    rad = widen(x.rad + y.rad + _own(mid, mid.abs() * UNIT_ROUNDOFF, x.mid.double().abs() + y.mid.double().abs()))
     if bool(mid.isinf().any()):  # an exact infinity stays one beside a number; an overflow is unknown
         known = (infinite(x) | x.rad.isfinite() & x.mid.isfinite()) & (
             infinite(y) | y.rad.isfinite() & y.mid.isfinite()
@@ -29,6 +43,7 @@ def add(x: Any, y: Any, *, alpha: float = 1) -> Enclosure:
 def sub(x: Any, y: Any, *, alpha: float = 1) -> Enclosure:
     """x - alpha·y."""
     x, y = pair(x, y)
+    x, y = counted(x), counted(y)
     return add(x, Enclosure(-y.mid, y.rad), alpha=alpha)
 
 
@@ -43,14 +58,14 @@ def rsub(x: Any, y: Any, alpha: float = 1) -> Enclosure:
 
 @rule(aten.neg.default)
 def neg(x: Enclosure) -> Enclosure:
-    """-x, exactly."""
-    return Enclosure(-x.mid, x.rad.clone())
+    """-x, exactly (a whole number may wrap around)."""
+    return Enclosure(-x.mid, x.rad + _own(x.mid, torch.zeros_like(x.rad), 2 * x.mid.double().abs()))
 
 
 @rule(aten.abs.default)
 def absolute(x: Enclosure) -> Enclosure:
-    """|x|, exactly."""
-    return Enclosure(x.mid.abs(), x.rad.clone())
+    """|x|, exactly (the least whole number has none)."""
+    return Enclosure(x.mid.abs(), x.rad + _own(x.mid, torch.zeros_like(x.rad), x.mid.double().abs()))
 
 
 @rule(aten.mul.Tensor, aten.mul.Scalar)
@@ -62,7 +77,11 @@ def mul(x: Any, y: Any) -> Enclosure:
     x, y = counted(x), counted(y)
     mid = x.mid * y.mid
     # Four products may underflow, by 2^-1075 each: the value, two of the radius, and its rounding.
-    rad = widen(x.mid.abs() * y.rad + x.rad * (y.mid.abs() + y.rad) + rounding(mid) + UNDERFLOW)
+    own = _own(mid, rounding(mid) + UNDERFLOW, x.mid.double().abs() * y.mid.double().abs())
+    rad = widen(x.mid.abs() * y.rad + x.rad * (y.mid.abs() + y.rad) + own)
+    if bool((mid == 0).any()):  # an exact 0 times a number is one
+        zero = (x.mid == 0) & (x.rad == 0) & y.rad.isfinite() | (y.mid == 0) & (y.rad == 0) & x.rad.isfinite()
+        rad = torch.where((mid == 0) & zero, 0.0, rad)
     if bool(mid.isinf().any()):
         certain = infinite(x) & (infinite(y) | nonzero(y)) | infinite(y) & nonzero(x)
         rad = torch.where(mid.isinf() & certain, 0.0, rad)
@@ -72,8 +91,8 @@ def mul(x: Any, y: Any) -> Enclosure:
 @rule(aten.div.Tensor, aten.div.Scalar)
 def div(x: Any, y: Any) -> Enclosure:
     """x / y; nothing is known where y may be 0."""
-    x, y = pair(x, y)
-    mid = x.mid.to(torch.float64) / y.mid
+    x, y = (doubled(counted(operand)) for operand in pair(x, y))
+    mid = x.mid / y.mid
     least = y.mid.abs() - y.rad
     # |x/y| <= |mid| + underflow; the ratios are taken first, since the product |mid|·rad may vanish where they do not.
     rad = x.rad / least + (mid.abs() + UNDERFLOW) * (y.rad / least)
@@ -99,3 +118,23 @@ def square(x: Enclosure) -> Enclosure:
     """x², never below 0."""
     mid = x.mid * x.mid
     return Enclosure(mid, widen(2 * x.mid.abs() * x.rad + x.rad * x.rad + rounding(mid) + UNDERFLOW))
+
+
+def _of_whole_numbers(operator: Any) -> Rule:
+    """Division with a remainder, exact for whole numbers (of others a trace writes it out)."""
+
+    def apply(x: Any, y: Any, **kwargs: Any) -> Enclosure:
+        x, y = pair(x, y)
+        if x.mid.is_floating_point() or y.mid.is_floating_point():
+            raise UnknownOperatorError(str(operator))
+        possible = y.mid != 0
+        mid = operator(x.mid, torch.where(possible, y.mid, 1), **kwargs)
+        return Enclosure(mid, torch.where(possible & (x.rad + y.rad == 0), 0.0, torch.inf).to(torch.float64))
+
+    return apply
+
+
+for _overload in ("Tensor", "Scalar"):
+    rule(getattr(aten.remainder, _overload))(_of_whole_numbers(aten.remainder.Tensor))
+    rule(getattr(aten.fmod, _overload))(_of_whole_numbers(aten.fmod.Tensor))
+    rule(getattr(aten.div, f"{_overload}_mode"))(_of_whole_numbers(aten.div.Tensor_mode))

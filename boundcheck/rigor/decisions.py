@@ -8,7 +8,7 @@ from torch import Tensor
 
 from boundcheck.errors import UnknownOperatorError
 from boundcheck.rigor.enclosure import Enclosure, widen
-from boundcheck.rigor.registry import aten, enclosed, infinite, pair, rule
+from boundcheck.rigor.registry import aten, counted, enclosed, infinite, pair, rule
 
 
 def compare(function: Callable[[Tensor, Tensor], Tensor], x: Any, y: Any) -> Enclosure:
@@ -16,6 +16,7 @@ def compare(function: Callable[[Tensor, Tensor], Tensor], x: Any, y: Any) -> Enc
     x, y = pair(x, y)
     if x is y:  # x == x: how torch spells "not NaN"
         return _about_the_float(function(x.mid, y.mid), x)
+    x, y = counted(x), counted(y)
     apart = (x.mid - y.mid).abs() > widen(x.rad + y.rad)
     exact = (x.rad == 0) & (y.rad == 0)
     beside_infinity = x.mid.isfinite() & infinite(y)  # |x| != inf: the other half of torch's isfinite
@@ -60,20 +61,27 @@ def logical_or(x: Enclosure, y: Enclosure) -> Enclosure:
     return Enclosure(torch.logical_or(x.mid, y.mid), x.rad + y.rad)
 
 
-@rule(aten.all.dim, aten.all.default)
-def every(x: Enclosure, dim: int | None = None, keepdim: bool = False) -> Enclosure:
-    """All of them; undecided where one is."""
-    if dim is None:
-        return Enclosure(x.mid.all(), x.rad.sum())
-    return Enclosure(x.mid.all(dim, keepdim), x.rad.sum(dim, keepdim))
+@rule(aten.all.dim, aten.all.dims, aten.all.default)
+def every(x: Enclosure, dim: Any = None, keepdim: bool = False) -> Enclosure:
+    """All of them (of numbers: whether none is 0); undecided where one is."""
+    return _over(torch.all, _true(x), dim, keepdim)
 
 
-@rule(aten.any.dim, aten.any.default)
-def some(x: Enclosure, dim: int | None = None, keepdim: bool = False) -> Enclosure:
-    """Any of them; undecided where one is."""
-    if dim is None:
-        return Enclosure(x.mid.any(), x.rad.sum())
-    return Enclosure(x.mid.any(dim, keepdim), x.rad.sum(dim, keepdim))
+@rule(aten.any.dim, aten.any.dims, aten.any.default)
+def some(x: Enclosure, dim: Any = None, keepdim: bool = False) -> Enclosure:
+    """Any of them (of numbers: whether one is not 0); undecided where one is."""
+    return _over(torch.any, _true(x), dim, keepdim)
+
+
+def _over(function: Callable[..., Tensor], x: Enclosure, dim: Any, keepdim: bool) -> Enclosure:
+    over = tuple(range(x.mid.dim())) if dim is None else dim
+    if not x.mid.dim():
+        return Enclosure(x.mid.clone(), x.rad.clone())
+    return Enclosure(function(x.mid, over, keepdim), x.rad.sum(over, keepdim))
+
+
+def _true(x: Enclosure) -> Enclosure:
+    return x if x.mid.dtype == torch.bool else compare(torch.ne, x, 0)
 
 
 @rule(aten.isnan.default)
@@ -102,5 +110,15 @@ def where(condition: Any, x: Any, y: Any) -> Enclosure:
     condition = enclosed(condition, x)
     mid = torch.where(condition.mid, x.mid, y.mid)
     rad = torch.where(condition.mid, x.rad, y.rad)
+    undecided = condition.rad > 0
+    if not bool(undecided.any()):
+        return Enclosure(mid, widen(rad))
+    if mid.dtype == torch.bool:
+        agreed = (x.mid == y.mid) & (x.rad + y.rad == 0)
+        return Enclosure(mid, torch.where(undecided & ~agreed, torch.inf, rad))
+    if mid.is_floating_point():
+        low, high = torch.minimum(x.lower, y.lower), torch.maximum(x.upper, y.upper)
+        centre = low / 2 + high / 2
+        mid = torch.where(undecided & centre.isfinite(), centre, mid)
     hull = torch.maximum((x.mid - mid).abs() + x.rad, (y.mid - mid).abs() + y.rad)
-    return Enclosure(mid, widen(torch.where(condition.rad > 0, hull, rad)))
+    return Enclosure(mid, widen(torch.where(undecided, hull, rad)))

@@ -6,6 +6,7 @@ that nothing is known; NaN never appears in a radius.
 """
 
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ UNIT_ROUNDOFF = 2.0**-53
 
 UNDERFLOW = 2.0**-1074
 """Largest absolute error that underflow adds to one float64 operation."""
+
+LITERAL_BITS = 42
+"""A double with at most so many significant bits is taken to be exactly what was meant."""
 
 _WIDENING = 1.0 + 2.0**-44  # covers the roundings of a radius formula with up to 2^8 operations
 
@@ -53,6 +57,27 @@ class Enclosure:
     def magnitude(self) -> Tensor:
         """A number above the absolute value of the exact value."""
         return widen(self.mid.abs() + self.rad)
+
+
+def literal_radius(value: float) -> float:
+    """How far the number that is meant by a double written in a claim may lie from it.
+
+    0.1 and 1/3 are no doubles: what is meant lies within half a last digit. A double of few digits is meant as it is.
+    """
+    if value == 0 or not isfinite(value):
+        return 0.0
+    digits = (abs(value.as_integer_ratio()[0])).bit_length()
+    return 0.0 if digits <= LITERAL_BITS or value.is_integer() else abs(value) * UNIT_ROUNDOFF
+
+
+def literal(value: Tensor) -> "Enclosure":
+    """A tensor of numbers written in a claim, each with its `literal_radius`."""
+    if not value.is_floating_point():
+        return Enclosure.exactly(value)
+    value = value.to(torch.float64)
+    mantissa = torch.frexp(value)[0] * 2.0**LITERAL_BITS
+    meant = (mantissa == mantissa.round()) | (value == value.round()) | ~value.isfinite()
+    return Enclosure(value, torch.where(meant, 0.0, value.abs() * UNIT_ROUNDOFF))
 
 
 def widen(radius: Tensor, operations: int = 0) -> Tensor:

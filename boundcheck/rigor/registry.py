@@ -3,18 +3,24 @@
 A rule takes the arguments of its operator, tensors as `Enclosure`s, and returns enclosures.
 """
 
+import dataclasses
+import functools
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from boundcheck.errors import UnknownOperatorError
-from boundcheck.rigor.enclosure import Enclosure
+from boundcheck.rigor.enclosure import UNIT_ROUNDOFF, Enclosure, literal_radius
 
 aten = torch.ops.aten
 Rule = Callable[..., Any]
 _RULES: dict[Any, Rule] = {}
+
+DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {}
+"""Operators that a trace writes out in others, each as a function of tensors (filled by `boundcheck.rigor.decompositions`)."""
 
 
 def rule(*operators: Any) -> Callable[[Rule], Rule]:
@@ -22,7 +28,40 @@ def rule(*operators: Any) -> Callable[[Rule], Rule]:
 
     def register(function: Rule) -> Rule:
         for operator in operators:
-            _RULES[operator] = function
+            _RULES[operator] = _aligned(function)
+        return function
+
+    return register
+
+
+def _aligned(function: Rule) -> Rule:
+    """Values and radii laid out alike in memory, so that a trace's views and writes in place do the same to both."""
+
+    @functools.wraps(function)
+    def apply(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if isinstance(result, Enclosure):
+            return _align(result)
+        return [_align(part) for part in result] if isinstance(result, list) else result
+
+    return apply
+
+
+def _align(x: Enclosure) -> Enclosure:
+    if x.mid.stride() == x.rad.stride():
+        return x
+    rad = torch.empty_like(x.mid, dtype=torch.float64)
+    if rad.stride() == x.mid.stride():
+        return dataclasses.replace(x, rad=rad.copy_(x.rad))
+    return dataclasses.replace(x, mid=x.mid.contiguous(), rad=x.rad.contiguous())
+
+
+def decomposes(*operators: Any) -> Callable[[Rule], Rule]:
+    """Register how ATen operators are written out, as a function of tensors with their signature."""
+
+    def register(function: Rule) -> Rule:
+        for operator in operators:
+            DECOMPOSITIONS[operator] = function
         return function
 
     return register
@@ -36,24 +75,54 @@ def lookup(operator: Any) -> Rule:
         raise UnknownOperatorError(str(operator)) from None
 
 
-def vocabulary() -> list[str]:
+def ruled() -> list[str]:
     """The operators that have a rule."""
-    return sorted(str(operator) for operator in _RULES)
+    return sorted(map(str, _RULES))
+
+
+def vocabulary() -> list[str]:
+    """The operators that a claim may use: they have a rule, or are written out in operators that have one."""
+    return sorted({*map(str, _RULES), *map(str, DECOMPOSITIONS)})
+
+
+def meant(value: float) -> Fraction:
+    """The number that a double in torch's own formulas stands for: a fraction with a denominator up to 200,000 where it is the
+    double nearest to one (2/3 in the derivative of a variance), else the double itself."""
+    exact = Fraction(value)
+    short = exact.limit_denominator(2 * 10**5)
+    return short if float(short) == value else exact
 
 
 def enclosed(value: Any, like: Enclosure) -> Enclosure:
-    """A Python number or a tensor as an exact enclosure."""
+    """A Python number or a tensor as an exact enclosure (a whole number beyond 2^53 may need a radius)."""
     if isinstance(value, Enclosure):
         return value
     if isinstance(value, Tensor):
         return Enclosure.exactly(value)
-    return Enclosure.exactly(torch.tensor(float(value), dtype=torch.float64, device=like.mid.device))
+    if isinstance(value, int) and not like.mid.is_floating_point():  # positions stay whole numbers
+        dtype = torch.int64 if like.mid.dtype == torch.bool and not isinstance(value, bool) else like.mid.dtype
+        return Enclosure.exactly(torch.tensor(value, dtype=dtype, device=like.mid.device))
+    mid = torch.tensor(float(value), dtype=torch.float64, device=like.mid.device)
+    if isinstance(value, int):
+        return Enclosure.exactly(mid) if int(float(value)) == value else Enclosure(mid, 2 * UNIT_ROUNDOFF * mid.abs())
+    return Enclosure(mid, torch.full_like(mid, literal_radius(float(value))))
 
 
 def pair(x: Any, y: Any) -> tuple[Enclosure, Enclosure]:
-    """Both operands as enclosures; one of them may be a Python number."""
+    """Both operands as enclosures; one of them may be a Python number. A whole number beside a double becomes one."""
     like = x if isinstance(x, Enclosure) else y
-    return enclosed(x, like), enclosed(y, like)
+    x, y = enclosed(x, like), enclosed(y, like)
+    if x.mid.is_floating_point() != y.mid.is_floating_point():
+        x, y = doubled(x), doubled(y)
+    return x, y
+
+
+def doubled(x: Enclosure) -> Enclosure:
+    """Whole numbers as doubles: rounded beyond 2^53."""
+    if x.mid.is_floating_point() or x.mid.dtype == torch.bool:
+        return x
+    mid = x.mid.to(torch.float64)
+    return Enclosure(mid, x.rad + torch.where(mid.abs() >= 2.0**53, 2 * UNIT_ROUNDOFF * mid.abs(), 0.0))
 
 
 def in_double(value: Tensor) -> Tensor:
@@ -72,5 +141,5 @@ def nonzero(x: Enclosure) -> Tensor:
 
 
 def counted(x: Enclosure) -> Enclosure:
-    """Truth values as the numbers 0 and 1."""
-    return Enclosure(x.mid.to(torch.int64), x.rad) if x.mid.dtype == torch.bool else x
+    """Truth values as the numbers 0 and 1; an undecided one is within 1 of either."""
+    return Enclosure(x.mid.to(torch.int64), x.rad.clamp(max=1.0)) if x.mid.dtype == torch.bool else x

@@ -1,13 +1,14 @@
 """Error rules of operators that move, create or overwrite entries."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from boundcheck.rigor.enclosure import Enclosure, widen
-from boundcheck.rigor.registry import Rule, aten, in_double, rule
+from boundcheck.rigor.enclosure import Enclosure, gamma, widen
+from boundcheck.rigor.registry import Rule, aten, counted, enclosed, in_double, rule
 
 
 def _both(operator: Any) -> Rule:
@@ -66,8 +67,12 @@ MOVES = [
     "lift_fresh.default",
     "movedim.int",
     "diag_embed.default",
+    "diagonal_copy.default",
     "select_backward.default",
     "slice_backward.default",
+    "select_scatter.default",
+    "slice_scatter.default",
+    "diagonal_scatter.default",
     "unfold.default",
 ]
 for _move in MOVES:
@@ -75,7 +80,12 @@ for _move in MOVES:
     if hasattr(aten, _packet) and _overload in getattr(aten, _packet).overloads():
         _operator = getattr(getattr(aten, _packet), _overload)
         rule(_operator)(_both(_operator))
-rule(aten.squeeze_.dim)(_both(aten.squeeze.dim))  # how torch ends vector @ matrix; what follows uses the result
+# Changes of shape in place, at the end of torch's own steps; what follows uses the result.
+rule(aten.squeeze_.dim)(_both(aten.squeeze.dim))
+rule(aten.squeeze_.dims)(_both(aten.squeeze.dims))
+rule(aten.unsqueeze_.default)(_both(aten.unsqueeze.default))
+rule(aten.t_.default)(_both(aten.t.default))
+rule(aten.transpose_.default)(_both(aten.transpose.int))
 
 
 @rule(aten.constant_pad_nd.default)
@@ -84,6 +94,9 @@ def pad(x: Enclosure, padding: Sequence[int], value: float = 0) -> Enclosure:
     return Enclosure(
         aten.constant_pad_nd.default(x.mid, padding, value), aten.constant_pad_nd.default(x.rad, padding, 0)
     )
+
+
+# ------------------------------------------------------------------------------------------------ entries at positions
 
 
 def _indices(value: Any) -> Any:
@@ -99,22 +112,76 @@ def _undecided(indices: Any) -> bool:
     return isinstance(indices, list | tuple) and any(map(_undecided, indices))
 
 
-@rule(aten.index.Tensor)
+@rule(aten.index.Tensor, aten._unsafe_index.Tensor)
 def index(x: Enclosure, indices: Any) -> Enclosure:
-    """x[indices]."""
-    rad = aten.index.Tensor(x.rad, _indices(indices))
-    return Enclosure(
-        aten.index.Tensor(x.mid, _indices(indices)), torch.full_like(rad, torch.inf) if _undecided(indices) else rad
-    )
+    """x[indices]; nothing is known of what was picked at an undecided position."""
+    places = _indices(indices)
+    mid, rad = aten.index.Tensor(x.mid, places), aten.index.Tensor(x.rad, places)
+    if not _undecided(indices):
+        return Enclosure(mid, rad)
+    unsure = torch.stack(torch.broadcast_tensors(*(i.rad > 0 for i in indices if i is not None))).any(0)
+    given = [axis for axis, one in enumerate(indices) if one is not None]
+    before = given[0] if given == list(range(given[0], given[-1] + 1)) else 0  # where torch puts the axes of positions
+    unsure = unsure.reshape(*unsure.shape, *(1 for _ in range(mid.dim() - before - unsure.dim())))
+    return Enclosure(mid, torch.where(unsure, torch.inf, rad))
 
 
 @rule(aten.gather.default, aten.index_select.default)
-def gather(x: Enclosure, dim: int, indices: Any, *, sparse_grad: bool = False) -> Enclosure:
-    """Entries picked along an axis."""
-    picked = _indices(indices)
-    pick = torch.gather if picked.dim() == x.mid.dim() else torch.index_select
-    rad = pick(x.rad, dim, picked)
-    return Enclosure(pick(x.mid, dim, picked), torch.full_like(rad, torch.inf) if _undecided(indices) else rad)
+def gather(x: Enclosure, dim: int, indices: Enclosure, *, sparse_grad: bool = False) -> Enclosure:
+    """Entries picked along an axis; nothing is known of what was picked at an undecided position."""
+    along = indices.mid.dim() != x.mid.dim()
+    pick = torch.index_select if along else torch.gather
+    unsure = indices.rad > 0
+    if along and x.mid.dim():
+        unsure = unsure.reshape([-1 if axis == dim % x.mid.dim() else 1 for axis in range(x.mid.dim())])
+    rad = torch.where(unsure, torch.inf, pick(x.rad, dim, indices.mid))
+    return Enclosure(pick(x.mid, dim, indices.mid), rad)
+
+
+@rule(aten.scatter.src, aten.scatter.value)
+def scatter(x: Enclosure, dim: int, indices: Enclosure, source: Any) -> Enclosure:
+    """x with entries along an axis overwritten; nothing is known along it where a position is undecided."""
+    source = enclosed(source, x)
+    mid, rad = (part.expand_as(indices.mid) if part.dim() == 0 else part for part in (source.mid, source.rad))
+    result = x.rad.scatter(dim, indices.mid, rad)
+    return Enclosure(x.mid.scatter(dim, indices.mid, mid.to(x.mid.dtype)), _unless_moved(result, dim, indices))
+
+
+def _unless_moved(rad: Tensor, dim: int, indices: Enclosure) -> Tensor:
+    """The radii, infinite along the whole axis wherever one of the positions on it is undecided."""
+    if not _undecided(indices):
+        return rad
+    unsure = (indices.rad > 0).any(dim, True)
+    whole = torch.zeros([1 if axis == dim % rad.dim() else size for axis, size in enumerate(rad.shape)])
+    whole[tuple(slice(size) for size in unsure.shape)] = unsure.to(whole)
+    return torch.where(whole > 0, torch.inf, rad)
+
+
+@rule(aten.scatter_add.default)
+def scatter_add(x: Enclosure, dim: int, indices: Enclosure, source: Enclosure) -> Enclosure:
+    """Entries added along an axis, in any order; nothing is known along it where a position is undecided."""
+    places = indices.mid
+    terms = places.shape[dim % max(places.dim(), 1)] + 1 if places.dim() else 2
+    mid = x.mid.scatter_add(dim, places, source.mid)
+    sizes = (x.rad + gamma(terms) * x.mid.abs()).scatter_add(dim, places, source.rad + gamma(terms) * source.mid.abs())
+    rad = widen(sizes, terms) if mid.is_floating_point() else x.rad.scatter_add(dim, places, source.rad)
+    return Enclosure(mid, _unless_moved(rad, dim, indices))
+
+
+@rule(aten.index_put.default, aten._unsafe_index_put.default)
+def index_put(x: Enclosure, indices: Any, values: Enclosure, accumulate: bool = False) -> Enclosure:
+    """x with entries at positions overwritten or added to; nothing is known where a position is undecided."""
+    places = _indices(indices)
+    if not accumulate:
+        rad = aten.index_put.default(x.rad, places, values.rad)
+    else:
+        terms = math.prod(torch.broadcast_shapes(*(p.shape for p in places if p is not None))) + 1
+        start, added = x.rad + gamma(terms) * x.mid.abs(), values.rad + gamma(terms) * values.mid.abs()
+        exact = not x.mid.is_floating_point()
+        start, added = (x.rad, values.rad) if exact else (start, added)
+        rad = widen(aten.index_put.default(start, places, added, True), terms)
+    mid = aten.index_put.default(x.mid, places, values.mid, accumulate)
+    return Enclosure(mid, torch.full_like(rad, torch.inf) if _undecided(indices) else rad)
 
 
 def _created(operator: Any) -> Rule:
@@ -144,6 +211,10 @@ CREATIONS = [
     "empty.memory_format",
     "empty_like.default",
     "new_empty.default",
+    "new_empty_strided.default",
+    "tril_indices.default",
+    "triu_indices.default",
+    "_new_zeros_with_same_feature_meta.default",
 ]
 for _creation in CREATIONS:
     _packet, _overload = _creation.split(".")
@@ -173,8 +244,24 @@ def cast(x: Any, dtype: Any = None, **kwargs: Any) -> Enclosure:
         x = Enclosure.exactly(in_double(torch.as_tensor(x, dtype=torch.float64 if isinstance(x, float) else None)))
     narrow = x.mid if dtype is None else x.mid.to(dtype)
     mid = in_double(narrow).clone()
-    if x.mid.dtype.is_floating_point and not mid.dtype.is_floating_point:  # a truncation: exact or unknown
-        return Enclosure(mid, torch.where(x.rad > 0, torch.inf, 0.0).to(torch.float64))
-    if narrow.dtype != x.mid.dtype and mid.dtype.is_floating_point:
-        return Enclosure(mid, widen(x.rad + (mid - x.mid.to(torch.float64)).abs()))
-    return Enclosure(mid, x.rad.clone())
+    if narrow.dtype == x.mid.dtype:
+        return Enclosure(mid, x.rad.clone())
+    if not mid.is_floating_point():
+        return Enclosure(mid, _of_whole(x, mid))
+    rad = counted(x).rad + (mid - x.mid.to(torch.float64)).abs()
+    if not x.mid.is_floating_point():  # a whole number beyond 2^53 is rounded
+        rad = rad + torch.where(mid.abs() >= 2.0**53, mid.abs() * 2.0**-53, 0.0)
+    return Enclosure(mid, widen(rad))
+
+
+def _of_whole(x: Enclosure, mid: Tensor) -> Tensor:
+    """The radius of a number cut to a whole one (or to whether it is 0): 0 if it is the same from end to end."""
+    if mid.dtype == torch.bool:
+        return torch.where((x.rad == 0) | (x.mid.abs() > x.rad), 0.0, torch.inf).to(torch.float64)
+    if not x.mid.is_floating_point():
+        fits = mid.to(torch.int64) == x.mid.to(torch.int64)
+        return torch.where(fits, counted(x).rad, torch.inf)
+    limit = float(torch.iinfo(mid.dtype).max // 2)
+    small = (x.lower >= -limit) & (x.upper <= limit)
+    spread = torch.maximum(x.upper.trunc() - x.mid.trunc(), x.mid.trunc() - x.lower.trunc())
+    return torch.where(small, spread, torch.inf)

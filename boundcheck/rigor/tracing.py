@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from boundcheck.errors import BoundcheckError
-from boundcheck.rigor.enclosure import Enclosure
+from boundcheck.errors import BoundcheckError, UnknownOperatorError
+from boundcheck.rigor.decompositions import DECOMPOSITIONS, exactly
+from boundcheck.rigor.enclosure import Enclosure, literal
 from boundcheck.rigor.registry import lookup
 
 Function = Callable[..., Sequence[Tensor]]
@@ -26,32 +27,52 @@ class Traced:
         """The traced graph in plain float64."""
         return list(self.graph(*(tensor.contiguous() for tensor in inputs)))
 
-    def enclose(self, *inputs: Enclosure) -> list[Enclosure]:
+    def enclose(self, *inputs: Enclosure, unknown: set[str] | None = None) -> list[Enclosure]:
         """The traced graph with every operation's rounding error carried along.
 
+        Args:
+            inputs: values and radii at the shapes of the trace.
+            unknown: where given, an operator without an error rule is evaluated plainly, its result gets an infinite radius,
+                and its name is added here.
+
         Raises:
-            UnknownOperatorError: where the graph uses an operator without an error rule.
+            UnknownOperatorError: where the graph uses an operator without an error rule, and `unknown` is not given.
 
         """
         # A graph has its inputs' memory layout baked in: it was traced on contiguous ones.
-        return _interpret(self.graph, [Enclosure(x.mid.contiguous(), x.rad.contiguous()) for x in inputs])
+        plain = [Enclosure(x.mid.contiguous(), x.rad.contiguous()) for x in inputs]
+        return _interpret(self.graph, plain, unknown)
 
     def operators(self) -> list[str]:
         """The distinct operators of the graph."""
         return sorted({str(n.target) for n in self.graph.graph.nodes if n.op == "call_function"})
 
 
-def trace(function: Function, inputs: Sequence[Tensor]) -> Traced:
-    """Trace `function` at the shapes (and on the device) of `inputs`, derivatives included."""
+def trace(function: Function, inputs: Sequence[Tensor], *, functional: bool = False) -> Traced:
+    """Trace `function` at the shapes (and on the device) of `inputs`, derivatives included.
+
+    Args:
+        function: of tensors, to a list of tensors.
+        inputs: only their shapes, types and device matter.
+        functional: write what is overwritten in place as new tensors, for whoever cannot follow memory.
+
+    """
     # Copies: one tensor given twice would be traced as one input, for good, and a function may write in place.
     apart = [tensor.detach().clone(memory_format=torch.contiguous_format) for tensor in inputs]
-    graph = make_fx(lambda *args: list(function(*args)))(*apart)
+
+    def listed(*args: Tensor) -> list[Tensor]:
+        return list(function(*args))
+
+    with exactly():
+        graph = make_fx(listed, decomposition_table=dict(DECOMPOSITIONS))(*apart)
+    if functional:  # of the graph, since not every function with derivatives of its own can be made so
+        graph = make_fx(torch.func.functionalize(graph, remove="mutations"))(*apart)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return Traced(graph)
 
 
-def _interpret(module: GraphModule, inputs: Sequence[Enclosure]) -> list[Enclosure]:
+def _interpret(module: GraphModule, inputs: Sequence[Enclosure], unknown: set[str] | None) -> list[Enclosure]:
     values: dict[Node, Any] = {}
     last_use = _last_uses(module)
     supply = iter(inputs)
@@ -69,22 +90,28 @@ def _interpret(module: GraphModule, inputs: Sequence[Enclosure]) -> list[Enclosu
             values[node] = next(supply)
         elif node.op == "get_attr":
             constant = getattr(module, str(node.target))
-            values[node] = Enclosure.exactly(constant.double() if constant.is_floating_point() else constant)
+            values[node] = literal(constant)
         elif node.op == "output":
             result = fetch(node.args[0])
         else:
-            values[node] = _call(node, fetch)
+            values[node] = _call(node, fetch, unknown)
         for spent in last_use.get(node, ()):
             values.pop(spent, None)
     return list(result)
 
 
-def _call(node: Node, fetch: Callable[[Any], Any]) -> Any:
+def _call(node: Node, fetch: Callable[[Any], Any], unknown: set[str] | None) -> Any:
     args = [fetch(argument) for argument in node.args]
     kwargs = {key: fetch(value) for key, value in node.kwargs.items()}
     if getattr(node.target, "__name__", "") == "getitem":
         return args[0][args[1]]
-    result = lookup(node.target)(*args, **kwargs)
+    try:
+        result = lookup(node.target)(*args, **kwargs)
+    except UnknownOperatorError as error:
+        if unknown is None:
+            raise
+        unknown.add(error.operator)
+        result = _plainly(node.target, args, kwargs)
     for part in result if isinstance(result, list) else [result]:
         if isinstance(part, Enclosure) and part.mid.is_floating_point() and part.mid.dtype != torch.float64:
             raise BoundcheckError(
@@ -93,6 +120,23 @@ def _call(node: Node, fetch: Callable[[Any], Any]) -> Any:
                 remedy="convert integers and narrow floats with .double() first",
             )
     return result
+
+
+def _plainly(operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """What torch computes, of which nothing is known."""
+
+    def value(item: Any) -> Any:
+        if isinstance(item, Enclosure):
+            return item.mid
+        return [value(part) for part in item] if isinstance(item, list | tuple) else item
+
+    def unsure(item: Any) -> Any:
+        if isinstance(item, Tensor):
+            mid = item.double() if item.is_floating_point() else item
+            return Enclosure(mid, torch.full_like(mid, torch.inf, dtype=torch.float64))
+        return [unsure(part) for part in item] if isinstance(item, list | tuple) else item
+
+    return unsure(operator(*map(value, args), **{key: value(item) for key, item in kwargs.items()}))
 
 
 def _last_uses(module: GraphModule) -> dict[Node, list[Node]]:

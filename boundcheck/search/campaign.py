@@ -3,10 +3,9 @@
 import time
 import traceback
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import hypothesis
@@ -17,13 +16,12 @@ from boundcheck.claim import Claim, Draws, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem, Recipe
 from boundcheck.profiles import Profile
-from boundcheck.record import Entry, Evidence, store_counterexample
-from boundcheck.search.evaluate import Evaluator
+from boundcheck.record import Entry
+from boundcheck.search.counterexamples import Finder
+from boundcheck.search.evidence import Kind
+from boundcheck.search.judge import Judge
 from boundcheck.search.tally import Tally
 from boundcheck.verdict import Judgement, Status, Verdict
-
-SHRINK_EVALUATIONS = 24
-SHRINK_LANES = 64
 
 
 @dataclass(frozen=True)
@@ -55,15 +53,20 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
         try:
             campaign.explore()
             campaign.look_at_equality()
-            verdict, reason = campaign.tally.verdict(options.profile)
+            failure = ""
         except (
             Exception
         ) as error:  # a claim is somebody's code: whatever it raises is a verdict, not a crash of the run
-            verdict, reason = Verdict.ERROR, _told(error, claim)
+            failure = _told(error, claim)
+        ended = ""
         try:
-            campaign.keep_counterexample()
-        except Exception as error:  # what was found stands, stored or not
-            reason = f"{reason}; the counterexample could not be stored: {_told(error, claim)}"
+            campaign.keep_counterexamples()
+        except Exception as error:  # what was found and stored stands
+            ended = f"; the search for a simpler counterexample ended: {_told(error, claim)}"
+    verdict, reason = (Verdict.ERROR, failure) if failure else campaign.verdict()
+    reason += ended
+    if campaign.finder.unstored:
+        reason = f"{reason}; the counterexample could not be stored: {campaign.finder.unstored}"
     return campaign.entry(verdict, reason, time.perf_counter() - started)
 
 
@@ -98,10 +101,9 @@ class _Campaign:
         self.claim = claim
         self.options = options
         self.tally = Tally(claim)
-        self.evaluator = Evaluator(claim)
-        self.counterexample: str | None = None
+        self.judge = Judge(claim, 0 if claim.input == "real" else options.profile.proofs)  # real rows only inform
+        self.finder = Finder(claim, options.counterexamples, options.seed, options.device)
         self.notes = ""
-        self._breaking: Any = None
         self._seen: set[Any] = set()
 
     def explore(self) -> None:
@@ -141,21 +143,24 @@ class _Campaign:
 
     def _count(self, drawn: Any, first: int) -> None:
         problem = self._build(drawn, first)
-        judgement = self.evaluator(problem)
-        self.tally.add(judgement, problem.identity())
-        if judgement.count(Status.VIOLATED_UNCERTIFIED) and self._breaking is None:
-            self._breaking = drawn
+        judgement = self.judge(problem, most=self._proofs_a_batch())
+        self.tally.add(judgement, problem.identity(), can_be_equal=self.judge.can_be_equal(problem))
+        self.finder.look(drawn, problem, judgement)
         self._try_mutants(problem, judgement)
         if self.claim.notes and not self.notes:
             self.notes = self.claim.notes(problem)
 
+    def _proofs_a_batch(self) -> int:
+        """A share of the budget, so that one structure does not take it all."""
+        profile = self.options.profile
+        return max(16, profile.proofs // (profile.structures * profile.batches))
+
     def _try_mutants(self, problem: Problem, judgement: Judgement) -> None:
         for mutant in self.claim.mutants:
-            if self.tally.caught[mutant.name] or not judgement.count(Status.HOLDS):
+            if self.tally.caught[mutant.name] or not bool(judgement.held().any()):
                 continue
-            changed = self.evaluator(problem, mutant).status == Status.VIOLATED_UNCERTIFIED
             # On the very instances on which the claim holds: a mutant must not be caught by letting other lanes in.
-            self.tally.caught[mutant.name] = bool((changed & (judgement.status == Status.HOLDS)).any())
+            self.tally.caught[mutant.name] = self.judge.catches(problem, mutant, judgement.held())
 
     def look_at_equality(self) -> None:
         """Whether both sides agree on the declared equality case: sharply somewhere, and apart nowhere."""
@@ -165,64 +170,31 @@ class _Campaign:
         apart: list[bool] = []
 
         def visit(drawn: Any) -> None:
-            judgement = self.evaluator(self._build(drawn))
+            judgement = self.judge(self._build(drawn), most=0)
             sharp.append(bool(judgement.equal().any()))
             apart.append(bool(judgement.apart().any()))
 
         _over(self.claim.equality, visit, 4, self.options.seed)
         self.tally.attained = any(sharp) and not any(apart)
 
-    def keep_counterexample(self) -> None:
-        """Shrink the structure that broke the claim, pick its worst lane, and store it."""
-        if self._breaking is None:
-            return
-        drawn, problem, judgement = self._shrunk()
-        lane = _worst_lane(judgement)
-        evidence = Evidence(
-            claim=self.claim.key,
-            constants={name: str(exact) for name, exact in self.claim.constants.items()},
-            problem=problem.lane(lane).to("cpu"),
-            judgement=judgement,
-            lane=lane,
-            drawn=str(drawn) if isinstance(drawn, Recipe) else type(drawn).__name__,
-            seed=self.options.seed,
-        )
-        self.counterexample = str(store_counterexample(self.options.counterexamples, evidence.to_json()))
+    def keep_counterexamples(self) -> None:
+        """Prove what breaks the claim, make it readable, and store the worst and the simplest instance."""
+        self.finder.finish()
 
-    def _shrunk(self) -> tuple[Any, Problem, Judgement]:
-        best: list[tuple[Any, Problem, Judgement]] = []
-        calls = 0
+    def verdict(self) -> tuple[Verdict, str]:
+        """The claim's verdict and the reason for it."""
+        self.tally.certified = self.finder.certified
+        self.tally.uncertified_because = self.finder.reason
+        verdict, reason = self.tally.verdict(self.options.profile)
+        unknown = sorted(self.judge.evaluator.unknown)
+        if unknown:
+            reason += f"; no rounding rule for {', '.join(unknown)}"
+        if contradictions := self.judge.certifier.contradictions:
+            reason += f"; on {contradictions} instances balls and floats exclude each other: please report this"
+        return verdict, reason
 
-        def breaks(drawn: Any) -> bool:
-            nonlocal calls
-            calls += 1
-            if calls > SHRINK_EVALUATIONS:
-                return False
-            problem = build(drawn, SHRINK_LANES).to(self.options.device)
-            judgement = self.evaluator(problem)
-            if judgement.count(Status.VIOLATED_UNCERTIFIED):
-                best.append((drawn, problem, judgement))
-                return True
-            return False
-
-        quiet = settings(
-            max_examples=self.options.profile.examples,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        # The budget may end the shrink in an exception of Hypothesis's: the last breaking structure stands.
-        with suppress(hypothesis.errors.HypothesisException):
-            hypothesis.find(self.claim.over, breaks, settings=quiet, random=Random(self.options.seed))
-        if not best:
-            problem = self._build(self._breaking)
-            for first in self._offsets(self._breaking):
-                problem = self._build(self._breaking, first)
-                judgement = self.evaluator(problem)
-                if judgement.count(Status.VIOLATED_UNCERTIFIED):
-                    break
-            best.append((self._breaking, problem, judgement))
-        return best[-1]
+    def _stored(self, kind: Kind) -> str | None:
+        return str(self.finder.stored[kind]) if kind in self.finder.stored else None
 
     def entry(self, verdict: Verdict, reason: str, seconds: float) -> Entry:
         """The claim's entry of the record."""
@@ -241,8 +213,9 @@ class _Campaign:
             "vacuous": tally.counts[Status.VACUOUS],
             "unverified": tally.counts[Status.PREMISE_UNVERIFIED],
             "inconclusive": tally.counts[Status.INCONCLUSIVE],
-            "violated": 0,
-            "violated_uncertified": tally.counts[Status.VIOLATED_UNCERTIFIED],
+            "at_equality": tally.at_equality,
+            "violated": tally.certified,
+            "violated_uncertified": tally.broken - tally.certified,
             "invalid": tally.counts[Status.INVALID],
             "premises": [
                 {"name": name, "accepted": count, "stated": tally.stated[name]}
@@ -258,13 +231,15 @@ class _Campaign:
             },
             "ablations": [],
             "notes": self.notes,
-            "counterexample": self.counterexample,
+            "counterexample": self._stored("simplest") or self._stored("worst"),
+            "worst_counterexample": self._stored("worst"),
             "structures": len(tally.structures),
             "seed": self.options.seed,
             "command": self.options.command,
             "device": self.options.device,
             "dtype": "float64",
-            "evaluations": self.evaluator.evaluations,
+            "evaluations": self.judge.evaluator.evaluations,
+            "proofs": self.judge.certifier.proofs,
             "seconds": round(seconds, 3),
         }
 
@@ -299,9 +274,3 @@ def _over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: in
     draw()
     if raised:
         raise raised[0]
-
-
-def _worst_lane(judgement: Judgement) -> int:
-    broken = judgement.status == Status.VIOLATED_UNCERTIFIED
-    gap = (judgement.smaller.mid - judgement.larger.mid).abs() if judgement.identity else judgement.tightness()
-    return int(torch.where(broken, torch.nan_to_num(gap, nan=0.0), -torch.inf).argmax())

@@ -10,7 +10,7 @@ import torch
 
 from boundcheck.claim import Claim, Stance
 from boundcheck.profiles import Profile
-from boundcheck.verdict import Judgement, Status, Verdict
+from boundcheck.verdict import BREAKING, HOLDING, Judgement, Status, Verdict
 
 SCATTER_POINTS = 200
 HISTOGRAM_EDGES = [0.0, *(10.0 ** (-6 + 0.5 * step) for step in range(11)), 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0, 2.0]
@@ -29,19 +29,24 @@ class Tally:
     caught: dict[str, bool] = field(default_factory=dict)
     structures: set[Hashable] = field(default_factory=set)
     attained: bool | None = None
+    at_equality: int = 0
+    certified: int = 0
+    uncertified_because: str = ""
 
     def __post_init__(self) -> None:
         self.caught = {mutant.name: False for mutant in self.claim.mutants}
 
-    def add(self, judgement: Judgement, structure: Hashable) -> None:
-        """Count one batch."""
+    def add(self, judgement: Judgement, structure: Hashable, *, can_be_equal: bool = False) -> None:
+        """Count one batch; `can_be_equal` where its structure belongs to the claim's declared equality case."""
         self.structures.add(structure)
         for status in Status:
             self.counts[status] += judgement.count(status)
         for name, (_, accepted) in judgement.premises.items():
             self.accepted[name] = self.accepted.get(name, 0) + int(accepted.sum())
             self.stated[name] = self.stated.get(name, 0) + len(accepted)
-        decided = (judgement.status == Status.HOLDS) | (judgement.status == Status.VIOLATED_UNCERTIFIED)
+        if can_be_equal:
+            self.at_equality += judgement.count(Status.INCONCLUSIVE)
+        decided = judgement.held() | judgement.broken()
         if not judgement.identity:
             # Where both sides agree within sharp enclosures the bound is attained: a ratio of 1, whatever the last bits say.
             ratios = torch.where(judgement.equal(), 1.0, judgement.tightness())[decided | judgement.equal()]
@@ -59,7 +64,12 @@ class Tally:
     @property
     def held(self) -> int:
         """Instances with verified premises on which the claim holds."""
-        return self.counts[Status.HOLDS]
+        return sum(self.counts[status] for status in HOLDING)
+
+    @property
+    def broken(self) -> int:
+        """Instances with verified premises that break the claim."""
+        return sum(self.counts[status] for status in BREAKING)
 
     @property
     def tested(self) -> int:
@@ -70,7 +80,7 @@ class Tally:
         """Whether the campaign has seen enough to stop."""
         if self.counts[Status.INVALID]:
             return True
-        if self.counts[Status.VIOLATED_UNCERTIFIED]:
+        if self.broken:
             return self.claim.refuted_by is None or len(self.structures) >= profile.structures
         if self.claim.refuted_by is not None:
             return False
@@ -86,11 +96,8 @@ class Tally:
             return Verdict.INVALID, f"{counts[Status.INVALID]} of {self.tested} instances gave NaN or an infinity"
         if self.claim.refuted_by is not None:
             return self._refutation(profile)
-        if counts[Status.VIOLATED_UNCERTIFIED]:
-            return (
-                Verdict.VIOLATED_UNCERTIFIED,
-                f"{counts[Status.VIOLATED_UNCERTIFIED]} of {self.tested} instances break it",
-            )
+        if self.broken:
+            return self._violation()
         if self.held == 0:
             return self._no_holds()
         lived = [name for name, caught in self.caught.items() if not caught]
@@ -107,11 +114,17 @@ class Tally:
         words = [f"{count} {status.name.lower()}" for status, count in self.counts.items() if count]
         return ", ".join(words)
 
+    def _violation(self) -> tuple[Verdict, str]:
+        found = f"{self.broken:,} of {self.tested:,} instances break it"
+        if self.certified:
+            return Verdict.VIOLATED, f"{found}; proved twice for {self.certified:,} of them"
+        return Verdict.VIOLATED_UNCERTIFIED, f"{found}; {self.uncertified_because or 'none was certified'}"
+
     def _refutation(self, profile: Profile) -> tuple[Verdict, str]:
-        broken = self.counts[Status.VIOLATED_UNCERTIFIED]
-        if broken:
-            return Verdict.REFUTED_UNCERTIFIED, f"{broken:,} of {self.tested:,} instances break it"
-        return Verdict.UNREFUTED, f"no counterexample in {self.tested:,} instances (profile {profile.name})"
+        if not self.broken:
+            return Verdict.UNREFUTED, f"no counterexample in {self.tested:,} instances (profile {profile.name})"
+        verdict, reason = self._violation()
+        return (Verdict.REFUTED if verdict is Verdict.VIOLATED else Verdict.UNREFUTED), reason
 
     def _no_holds(self) -> tuple[Verdict, str]:
         rates = ", ".join(f"{name}: {count}/{self.stated[name]}" for name, count in self.accepted.items())

@@ -1,7 +1,7 @@
-"""`descend` against closed forms and against gradient descent written out in 50-digit numbers."""
+"""`descend` against closed forms and against gradient descent written out in 60-digit numbers."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import mpmath
@@ -11,152 +11,8 @@ import torch
 from torch import Tensor
 
 from boundcheck.dynamics import FineTuning, Setup, descend
-from boundcheck.geometry import Family, Linear, Quadratic, TwoLayer
-
-DIGITS = 50
-SEED = 20250117
-Point = list[Any]
-
-
-def setup(
-    family: Family,
-    lanes: int,
-    samples: int,
-    *,
-    seed: int = 0,
-    step: tuple[float, float] = (0.05, 1.0),
-    spread: float = 0.0,
-    residual: float | None = None,
-) -> Setup:
-    """Random instances; `step` is the range of h = η·α²·S², `spread` the decades of all sizes."""
-    rng = np.random.default_rng([SEED, seed])
-
-    def normal(*shape: int) -> Tensor:
-        scale = 10.0 ** rng.uniform(-spread, spread, (lanes, *(1 for _ in shape)))
-        return torch.from_numpy(np.ascontiguousarray(scale * rng.standard_normal((lanes, *shape))))
-
-    theta0 = normal(family.parameters)
-    frozen = {name: normal(*shape) for name, shape in family.frozen_shapes().items()}
-    x, y = normal(samples, family.features), normal(samples, family.outputs_count)
-    alpha = torch.from_numpy(10.0 ** rng.uniform(-spread, spread, lanes))
-    if residual is not None:
-        y = alpha[:, None, None] * (family.outputs(theta0, frozen, x) + residual * y)
-    largest = torch.linalg.matrix_norm(family.jacobian(theta0, frozen, x).flatten(-3, -2), ord=2)
-    eta = torch.from_numpy(rng.uniform(*step, lanes)) / (alpha * largest).square()
-    rho0 = torch.full((lanes,), math.inf, dtype=torch.float64)
-    return Setup(family, theta0, frozen, x, y, normal(2, family.features), alpha, eta, rho0)
-
-
-def unknown(radius: Tensor) -> Tensor:
-    """Where a radius says nothing: infinite, or as large as doubles go."""
-    return radius.isinf()
-
-
-def replaced(given: Setup, **leaves: Tensor) -> Setup:
-    return given.with_leaves(given.leaves() | leaves)
-
-
-# ------------------------------------------------------------------------------------------------------------- oracles
-
-
-@dataclass(frozen=True)
-class Naive:
-    """Gradient descent of one lane in mpmath, from the definition of the model alone."""
-
-    family: Family
-    theta0: Point
-    frozen: dict[str, list[Point]]
-    x: list[Point]
-    y: list[Point]
-    alpha: Any
-    eta: Any
-
-    @staticmethod
-    def of(given: Setup, lane: int) -> "Naive":
-        def rows(tensor: Tensor) -> list[Point]:
-            return [[mpmath.mpf(v) for v in row] for row in tensor[lane].tolist()]
-
-        return Naive(
-            given.family,
-            [mpmath.mpf(v) for v in given.theta0[lane].tolist()],
-            {name: rows(tensor) for name, tensor in given.frozen.items()},
-            rows(given.x_train),
-            rows(given.y_train),
-            mpmath.mpf(float(given.alpha[lane])),
-            mpmath.mpf(float(given.eta[lane])),
-        )
-
-    def model(self, theta: Point, x: Point) -> tuple[Point, list[Point]]:
-        """Outputs and their gradients at one input."""
-        if isinstance(self.family, Linear):
-            return self._linear(self.family, theta, x)
-        if isinstance(self.family, Quadratic):
-            return self._quadratic(self.family, theta, x)
-        assert isinstance(self.family, TwoLayer)
-        return self._two_layer(self.family, theta, x)
-
-    def _linear(self, family: Linear, theta: Point, x: Point) -> tuple[Point, list[Point]]:
-        n = family.inputs
-        outputs = [mpmath.fdot(theta[o * n : (o + 1) * n], x) for o in range(family.outputs_)]
-        zero = [mpmath.mpf(0)] * n
-        return outputs, [zero * o + x + zero * (family.outputs_ - 1 - o) for o in range(family.outputs_)]
-
-    def _quadratic(self, family: Quadratic, theta: Point, x: Point) -> tuple[Point, list[Point]]:
-        n, b = family.dimension, self.frozen["root"]
-        bent = [sum((b[p][q] + b[q][p]) / 2 * theta[q] for q in range(n)) for p in range(n)]
-        outputs, slopes = [], []
-        for o in range(family.outputs_):
-            a, c = x[o * n : (o + 1) * n], x[family.outputs_ * n + o]
-            outputs.append(mpmath.fdot(a, theta) + c * mpmath.fdot(theta, bent) / 2)
-            slopes.append([p + c * q for p, q in zip(a, bent, strict=True)])
-        return outputs, slopes
-
-    def _two_layer(self, family: TwoLayer, theta: Point, x: Point) -> tuple[Point, list[Point]]:
-        n, scale = family.inputs, mpmath.mpf(family.width**-0.5)
-        parts = []
-        for unit in range(family.width):
-            z = mpmath.fdot(theta[unit * n : (unit + 1) * n], x)
-            if family.activation == "tanh":
-                t = mpmath.tanh(z)
-                parts.append((t, 1 - t * t))
-            else:
-                parts.append((mpmath.log(1 + mpmath.exp(z)), 1 / (1 + mpmath.exp(-z))))
-        outputs = [scale * sum(w * p[0] for w, p in zip(row, parts, strict=True)) for row in self.frozen["head"]]
-        slopes = [
-            [scale * w * p[1] * v for w, p in zip(row, parts, strict=True) for v in x] for row in self.frozen["head"]
-        ]
-        return outputs, slopes
-
-    def iterates(self, steps: int) -> list[Point]:
-        """θ_0, …, θ_steps."""
-        theta, found = self.theta0, [self.theta0]
-        for _ in range(steps):
-            gradient = [mpmath.mpf(0)] * len(theta)
-            for x, y in zip(self.x, self.y, strict=True):
-                for output, slope, label in zip(*self.model(theta, x), y, strict=True):
-                    residual = self.alpha * output - label
-                    gradient = [g + self.alpha * residual * s for g, s in zip(gradient, slope, strict=True)]
-            theta = [t - self.eta * g for t, g in zip(theta, gradient, strict=True)]
-            found.append(theta)
-        return found
-
-
-def distance(p: Point, q: Point) -> Any:
-    return mpmath.sqrt(sum((mpmath.mpf(a) - mpmath.mpf(b)) ** 2 for a, b in zip(p, q, strict=True)))
-
-
-def nearest_interpolant(given: Setup, lane: int) -> Point:
-    """The limit for a linear model with full row rank: θ_0 + Xᵀ(X·Xᵀ)⁻¹(y/α - X·θ_0), output by output."""
-    x = mpmath.matrix(given.x_train[lane].tolist())
-    gram = x * x.T
-    k, n = given.family.outputs_count, given.family.features
-    limit: Point = []
-    for o in range(k):
-        start = mpmath.matrix(given.theta0[lane].reshape(k, n)[o].tolist())
-        label = mpmath.matrix(given.y_train[lane][:, o].tolist()) / mpmath.mpf(float(given.alpha[lane]))
-        limit += list(start + x.T * mpmath.lu_solve(gram, label - x * start))
-    return limit
-
+from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
+from tests.dynamics.oracle import DIGITS, Naive, distance, nearest_interpolant, replaced, setup, tame
 
 # ------------------------------------------------------------------------------------------------ linear: closed forms
 
@@ -171,14 +27,14 @@ def nearest_interpolant(given: Setup, lane: int) -> Point:
         (Linear(4), 2, 2.0, (1.8, 1.99)),
     ],
 )
-@pytest.mark.parametrize("tolerance", [1e-6, 1e-9, 1e-13])
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-13])
 def test_the_limit_of_a_linear_model_is_the_nearest_interpolant(
     family: Linear, samples: int, spread: float, step: tuple[float, float], tolerance: float
 ) -> None:
-    given = setup(family, 60, samples, step=step, spread=spread, seed=samples)
+    given = setup(family, 30, samples, step=step, spread=spread, seed=samples)
     tuned = descend(given, max_steps=2048, tolerance=tolerance)
     known = torch.nonzero(tuned.tuned_radius.isfinite()).flatten().tolist()
-    assert len(known) >= (20 if samples == 3 else 40)
+    assert len(known) >= 29
     with mpmath.workdps(DIGITS):
         for lane in known:
             error = distance(nearest_interpolant(given, lane), tuned.tuned[lane].tolist())
@@ -198,48 +54,67 @@ def test_the_limit_agrees_with_numpys_least_squares() -> None:
         assert np.linalg.norm(limit - tuned.tuned[lane].numpy()) <= float(tuned.tuned_radius[lane]) + 1e-11
 
 
-# ------------------------------------------------------------------------------------------- curved: 50-digit descents
+# ------------------------------------------------------------------------------------------- curved: 60-digit descents
 
 CURVED: list[tuple[Family, int, dict[str, Any]]] = [
-    (Quadratic(2), 1, {"step": (0.5, 1.5), "residual": 0.3}),
+    (Quadratic(2), 1, {"step": (0.3, 0.8), "residual": 0.1}),
     (Quadratic(3), 2, {"step": (0.3, 1.0), "residual": 0.1}),
     (Quadratic(2, 2), 1, {"step": (0.3, 1.0), "residual": 0.1}),
-    (TwoLayer(2, 2), 1, {"step": (0.3, 1.5), "residual": 0.2}),
-    (TwoLayer(2, 3, 1, "softplus"), 2, {"step": (0.3, 1.5), "residual": 0.3}),
+    (GeneralQuadratic(3), 2, {"step": (0.3, 1.0), "residual": 0.1}),
+    (TwoLayer(2, 2), 1, {"step": (0.3, 0.9), "residual": 0.1}),
+    (TwoLayer(3, 3, 1, "softplus"), 2, {"step": (0.3, 0.9), "residual": 0.1}),
     (TwoLayer(2, 3, 2), 1, {"step": (0.3, 0.9), "residual": 0.02}),
     (Linear(3), 2, {"step": (0.3, 1.9)}),
     (Quadratic(2), 1, {"step": (0.5, 1.5), "residual": 1e-3, "spread": 2.0}),
 ]
 
 
+@pytest.mark.parametrize("budget", [4, 256])
 @pytest.mark.parametrize(
     ("family", "samples", "options"), CURVED, ids=lambda value: str(value) if isinstance(value, Family) else ""
 )
-def test_every_radius_holds_the_50_digit_descent(family: Family, samples: int, options: dict[str, Any]) -> None:
-    lanes = 12
-    given = setup(family, lanes, samples, seed=3, **options)
-    tuned = descend(given, max_steps=256, tolerance=1e-12)
-    limits = 0
+def test_every_radius_holds_the_60_digit_descent(
+    family: Family, samples: int, options: dict[str, Any], budget: int
+) -> None:
+    """Also that of lanes that are far from their limit after the budget of steps."""
+    given = tame(setup(family, 400, samples, seed=3, **options), 4, kappa=2.5, a=0.1)
+    tuned = descend(given, max_steps=budget, tolerance=1e-12)
+    limits, decided = 0, 0
     with mpmath.workdps(DIGITS):
-        for lane in torch.nonzero(~unknown(tuned.path_radius)).flatten().tolist():
-            steps = int(tuned.path_steps[lane].max())
-            known = bool(tuned.tuned_radius[lane].isfinite())
-            exact = Naive.of(given, lane).iterates(steps + (steps if known else 0))
-            path_radius = mpmath.mpf(float(tuned.path_radius[lane]))
-            for step, iterate in zip(tuned.path_steps[lane].tolist(), tuned.path[lane].tolist(), strict=True):
-                assert distance(exact[int(step)], iterate) <= path_radius
-            reached = [distance(iterate, exact[0]) for iterate in exact[: steps + 1]]
-            farthest = tuned.farthest[lane].tolist()
-            assert min(distance(iterate, farthest) for iterate in exact[: steps + 1]) <= path_radius
-            assert abs(distance(farthest, exact[0]) - max(reached)) <= path_radius
-            if known:
-                limits += 1
-                assert distance(exact[-1], tuned.tuned[lane].tolist()) <= mpmath.mpf(float(tuned.tuned_radius[lane]))
-                length = sum(distance(p, q) for p, q in zip(exact[1:], exact[:-1], strict=True))
-                off = abs(length - mpmath.mpf(float(tuned.path_length[lane])))
-                assert off <= mpmath.mpf(float(tuned.length_radius[lane]))
-                assert float(tuned.tuned_radius[lane]) < 1e-6 * (1 + float(tuned.tuned[lane].norm()))
-    assert limits >= 2
+        for lane in range(4):
+            naive = Naive.of(given, lane)
+            exact = naive.descent(800)
+            limits += bool(exact)
+            decided += bool(exact) and holds(tuned, lane, exact)
+            if bool(tuned.path_radius[lane].isfinite()):
+                steps = int(tuned.path_steps[lane].max())
+                assert_path(tuned, lane, (exact if len(exact) > steps else naive.iterates(steps))[: steps + 1])
+    assert limits >= 3
+    assert decided >= 3
+
+
+def assert_path(tuned: FineTuning, lane: int, exact: list[Any]) -> None:
+    radius = mpmath.mpf(float(tuned.path_radius[lane]))
+    for step, iterate in zip(tuned.path_steps[lane].tolist(), tuned.path[lane].tolist(), strict=True):
+        assert distance(exact[int(step)], iterate) <= radius
+    farthest = tuned.farthest[lane].tolist()
+    assert min(distance(iterate, farthest) for iterate in exact) <= radius
+    assert abs(distance(farthest, exact[0]) - max(distance(p, exact[0]) for p in exact)) <= radius
+
+
+def holds(tuned: FineTuning, lane: int, exact: list[Any]) -> bool:
+    """Whether something is said of the limit; whatever is said is compared."""
+    if not bool(tuned.tuned_radius[lane].isfinite()):
+        return False
+    radius, path_radius, length_radius = (
+        mpmath.mpf(float(getattr(tuned, name)[lane])) for name in ("tuned_radius", "farthest_radius", "length_radius")
+    )
+    assert distance(exact[-1], tuned.tuned[lane].tolist()) <= radius
+    reached = max(distance(p, exact[0]) for p in exact)
+    assert abs(distance(tuned.farthest[lane].tolist(), exact[0]) - reached) <= path_radius
+    length = sum(distance(p, q) for p, q in zip(exact[1:], exact[:-1], strict=True))
+    assert abs(length - mpmath.mpf(float(tuned.path_length[lane]))) <= length_radius
+    return True
 
 
 def test_checkpoints_are_powers_of_two_until_the_lane_stops() -> None:
@@ -248,13 +123,14 @@ def test_checkpoints_are_powers_of_two_until_the_lane_stops() -> None:
         stop = float(tuned.path_steps[lane].max())
         assert tuned.path_steps[lane].tolist() == [min(2.0**j, stop) for j in range(9)]
         late = tuned.path_steps[lane] == stop
-        assert torch.equal(tuned.path[lane][late], tuned.tuned[lane].expand(int(late.sum()), -1))
+        assert torch.equal(tuned.path[lane][late], tuned.path[lane, -1].expand(int(late.sum()), -1))
+        assert torch.allclose(tuned.path[lane, -1], tuned.tuned[lane], rtol=1e-7, atol=1e-7)
 
 
 # ------------------------------------------------------------------------------------------------- lanes that go wrong
 
 
-def test_lanes_that_do_not_converge_have_an_infinite_radius_and_disturb_no_other() -> None:
+def test_lanes_that_go_wrong_have_infinite_radii_and_disturb_no_other() -> None:
     good = setup(TwoLayer(2, 3), 7, 2, step=(0.5, 1.0), residual=0.05)
     eta, y, x, theta0 = good.eta.clone(), good.y_train.clone(), good.x_train.clone(), good.theta0.clone()
     eta[1] *= 1e6  # diverges
@@ -264,10 +140,11 @@ def test_lanes_that_do_not_converge_have_an_infinite_radius_and_disturb_no_other
     theta0[5] = 1e200  # every unit saturated
     spoiled = descend(replaced(good, eta=eta, y_train=y, x_train=x, theta0=theta0), max_steps=1024)
     clean = descend(good, max_steps=1024)
-    assert bool(spoiled.tuned_radius[1:6].isinf().all())
-    assert bool(unknown(spoiled.length_radius[1:6]).all())
-    for name in ("tuned_radius", "path_radius", "length_radius", "slack"):
+    for name in ("tuned_radius", "farthest_radius", "length_radius"):
+        assert bool(getattr(spoiled, name)[[1, 3, 4, 5]].isinf().all()), name
+    for name in ("tuned_radius", "farthest_radius", "path_radius", "length_radius", "slack"):
         assert not bool(getattr(spoiled, name).isnan().any()), name
+    assert bool(spoiled.path_radius[[3, 4]].eq(0).all()), "no step was taken"
     for lane in (0, 6):
         room = clean.tuned_radius[lane] + spoiled.tuned_radius[lane]
         assert torch.equal(room.isinf(), clean.tuned_radius[lane].isinf())
@@ -279,19 +156,39 @@ def test_a_diverging_lane_keeps_its_last_sound_iterate() -> None:
     given = setup(Linear(3), 4, 2, step=(4.0, 5.0))
     tuned = descend(given, max_steps=512)
     assert bool(tuned.tuned_radius.isinf().all())
+    assert bool(tuned.farthest_radius.isinf().all())
+    assert bool(tuned.length_radius.isinf().all())
     assert bool(tuned.tuned.isfinite().all())
     assert bool(tuned.farthest.isfinite().all())
     assert bool(tuned.path.isfinite().all())
 
 
-def test_a_step_budget_that_runs_out_gives_an_infinite_radius() -> None:
+def test_a_step_budget_that_runs_out_leaves_the_limit_of_a_linear_model_known() -> None:
     given = setup(Linear(3), 5, 2, step=(0.5, 1.0))
     for steps, last in ((1, 1), (3, 2), (31, 16), (33, 32), (64, 64)):
         tuned = descend(given, max_steps=steps, tolerance=0.0)
-        assert bool(tuned.tuned_radius.isinf().all())
-        assert bool(tuned.path_radius.isinf().all()), "nothing is known of the iterates that were not computed"
-        assert bool(tuned.farthest_radius.isinf().all())
         assert tuned.path_steps.max() == last
+        assert bool((tuned.tuned_radius < 1e-11).all())
+        assert bool((tuned.path_radius < 1e-12).all())
+        with mpmath.workdps(DIGITS):
+            for lane in range(5):
+                off = distance(nearest_interpolant(given, lane), tuned.tuned[lane].tolist())
+                assert off <= mpmath.mpf(float(tuned.tuned_radius[lane]))
+
+
+def test_an_ill_conditioned_linear_model_is_decided_long_before_it_converges() -> None:
+    """Condition number 10⁴: 10⁹ steps to go, a path still to come, and the limit known to 10⁻⁹."""
+    given = setup(Linear(4), 6, 2, step=(0.5, 1.0))
+    x = given.x_train.clone()
+    x[:, 1] = x[:, 0] + 1e-4 * x[:, 1]
+    close = replaced(given, x_train=x, eta=0.5 / (given.alpha * torch.linalg.matrix_norm(x, ord=2)).square())
+    tuned = descend(close, max_steps=64)
+    assert bool((tuned.tuned_radius < 1e-9 * tuned.step_norm).all())
+    assert bool((tuned.farthest_radius > 0.1 * tuned.step_norm).all())
+    with mpmath.workdps(DIGITS):
+        for lane in range(6):
+            off = distance(nearest_interpolant(close, lane), tuned.tuned[lane].tolist())
+            assert off <= mpmath.mpf(float(tuned.tuned_radius[lane]))
 
 
 def test_without_a_residual_nothing_moves() -> None:
@@ -327,7 +224,7 @@ def test_a_rank_deficient_fine_tuning_set_is_never_certified(labels: list[float]
     given, limit = doubled(labels)
     tuned = descend(given, max_steps=512)
     assert tuned.tuned_radius.tolist() == [math.inf]
-    assert bool(unknown(tuned.length_radius).all())
+    assert bool(tuned.length_radius.isinf().all())
     assert np.linalg.norm(tuned.tuned[0].numpy() - limit) < 1e-7
 
 
@@ -353,9 +250,9 @@ def test_the_same_batch_gives_the_same_bits() -> None:
 
 @pytest.mark.parametrize("family", [Linear(4), Quadratic(3), TwoLayer(2, 3)], ids=str)
 def test_a_lane_does_not_depend_on_its_batch(family: Family) -> None:
-    given = setup(family, 9, 2, step=(0.4, 1.0), residual=0.05)
+    given = setup(family, 5, 2, step=(0.4, 1.0), residual=0.05)
     together = descend(given, max_steps=1024)
-    for lane in range(9):
+    for lane in range(5):
         alone = descend(given.lane(lane), max_steps=1024)
         assert float(alone.tuned_radius[0]) == pytest.approx(float(together.tuned_radius[lane]), rel=0.5)
         room = 2 * float(together.path_radius[lane])
@@ -365,7 +262,7 @@ def test_a_lane_does_not_depend_on_its_batch(family: Family) -> None:
         assert float((alone.tuned[0] - together.tuned[lane]).norm()) <= both
 
 
-@pytest.mark.parametrize("t", [2.0**-7, 0.5, 2.0, 2.0**10])
+@pytest.mark.parametrize("t", [2.0**-7, 2.0**10])
 @pytest.mark.parametrize("family", [Linear(4), Quadratic(3), TwoLayer(2, 3), TwoLayer(2, 2, 1, "softplus")], ids=str)
 def test_scaling_outputs_and_labels_by_a_power_of_two_changes_no_bit_of_the_path(family: Family, t: float) -> None:
     """(α, y, η) and (t·α, t·y, η/t²) describe the same trajectory."""
@@ -390,7 +287,7 @@ def test_the_order_of_the_samples_does_not_matter(family: Family) -> None:
 
 def test_a_tighter_tolerance_stays_within_the_radius_of_a_looser_one() -> None:
     given = setup(TwoLayer(2, 3), 8, 1, step=(0.05, 0.2), residual=0.05)
-    loose, tight = descend(given, tolerance=1e-5), descend(given, tolerance=1e-12)
+    loose, tight = descend(given, tolerance=0.3), descend(given, tolerance=1e-6)
     known = loose.tuned_radius.isfinite() & tight.tuned_radius.isfinite()
     assert int(known.sum()) >= 4
     assert bool(

@@ -12,93 +12,23 @@ from torch import Tensor
 
 from boundcheck.errors import UnknownOperatorError
 from boundcheck.rigor import Enclosure, linear_algebra, trace
+from tests.rigor.oracle import apply
+from tests.rigor.specimens import (
+    DIGITS,
+    RADII,
+    SEED,
+    SINGULAR,
+    SPECIMENS,
+    SYMMETRIC,
+    enclosure,
+    exactly,
+    holds,
+    inside_points,
+    random_orthogonal,
+    spectrum,
+)
 
-DIGITS = 60
-SEED = 20250117
 aten = torch.ops.aten
-
-
-def enclosure(matrix: Any, radius: float = 0.0) -> Enclosure:
-    mid = torch.as_tensor(np.asarray(matrix), dtype=torch.float64)
-    return Enclosure(mid, torch.full_like(mid, radius))
-
-
-def exactly(matrix: Tensor, weights: Tensor | None = None, radius: Tensor | None = None) -> Any:
-    """The mpmath matrix mid + weights·radius."""
-    rows, columns = matrix.shape
-    result = mpmath.matrix(rows, columns)
-    for i in range(rows):
-        for j in range(columns):
-            result[i, j] = mpmath.mpf(float(matrix[i, j]))
-            if weights is not None and radius is not None:
-                result[i, j] += mpmath.mpf(float(weights[i, j])) * mpmath.mpf(float(radius[i, j]))
-    return result
-
-
-def inside_points(x: Enclosure, seed: int) -> Iterator[Any]:
-    """The middle of one matrix's enclosure, and two of its corners."""
-    assert x.mid.dim() == 2
-    yield exactly(x.mid)
-    if bool((x.rad > 0).any()):
-        for corner in range(2):
-            rng = np.random.default_rng([SEED, seed, corner])
-            yield exactly(x.mid, torch.from_numpy(rng.choice([-1.0, 1.0], tuple(x.mid.shape))), x.rad)
-
-
-def spectrum(matrix: Any) -> list[Any]:
-    """All min(m, n) singular values, decreasing."""
-    tall = matrix if matrix.rows >= matrix.cols else matrix.T
-    if not any(tall):
-        return [mpmath.mpf(0)] * tall.cols
-    return sorted(mpmath.svd_r(tall, compute_uv=False), reverse=True)
-
-
-def holds(x: Enclosure, index: Any, exact: Any) -> bool:
-    mid, rad = float(x.mid[index]), float(x.rad[index])
-    return math.isinf(rad) or bool(
-        abs(exact - mpmath.mpf(mid)) <= mpmath.mpf(rad) + mpmath.mpf(10) ** (3 - DIGITS) * abs(exact)
-    )
-
-
-def random_orthogonal(rng: np.random.Generator, n: int) -> Any:
-    return np.asarray(np.linalg.qr(rng.standard_normal((n, n)))[0])
-
-
-def with_spectrum(rng: np.random.Generator, rows: int, columns: int, values: Any) -> Any:
-    rank = len(values)
-    left, right = random_orthogonal(rng, rows)[:, :rank], random_orthogonal(rng, columns)[:, :rank]
-    return np.asarray((left * values) @ right.T)
-
-
-def specimens() -> dict[str, np.ndarray]:
-    """Named matrices: well and ill conditioned, rank deficient, extreme in size, special in shape."""
-    rng = np.random.default_rng(SEED)
-    found = {
-        f"{m}x{n}": rng.standard_normal((m, n))
-        for m, n in [(1, 1), (1, 4), (4, 1), (2, 2), (3, 5), (5, 3), (4, 4), (6, 2)]
-    }
-    for power in (4, 8, 12, 14):
-        found[f"condition 1e{power}"] = with_spectrum(rng, 4, 4, np.logspace(0, -power, 4))
-        found[f"tall, condition 1e{power}"] = with_spectrum(rng, 5, 3, np.logspace(0, -power, 3))
-    found["clustered"] = with_spectrum(rng, 5, 4, np.array([1, 1 + 1e-14, 1 - 1e-14, 1e-3]))
-    found["duplicated rows"] = np.array([[1.0, 2, 3], [1, 2, 3], [0, 1, 5]])
-    found["duplicated columns"] = np.array([[1.0, 1], [2, 2], [7, 7]])
-    found["rank 1"] = np.outer([1.0, 2, 3, 4], [5.0, 6, 7])
-    found["zero"] = np.zeros((3, 2))
-    found["identity"] = np.eye(3)
-    found["one entry"] = np.array([[0.0, 0], [0, 3], [0, 0]])
-    found["tiny"] = 1e-160 * rng.standard_normal((3, 3))
-    found["subnormal"] = 1e-310 * rng.standard_normal((2, 3))
-    found["huge"] = 1e140 * rng.standard_normal((3, 3))
-    found["too huge to square"] = 1e200 * rng.standard_normal((3, 3))
-    found["graded"] = np.diag([1e8, 1.0, 1e-8]) @ rng.standard_normal((3, 3))
-    found["Hilbert"] = 1.0 / np.asarray(1 + np.arange(6)[:, None] + np.arange(6), dtype=np.float64)
-    return found
-
-
-SPECIMENS = specimens()
-SINGULAR = {"duplicated rows", "duplicated columns", "rank 1", "zero", "one entry"}
-RADII = [0.0, 1e-13, 1e-3]
 
 
 @pytest.fixture(autouse=True)
@@ -227,36 +157,38 @@ def test_what_does_not_depend_on_the_basis_is_enclosed(name: str) -> None:
                 assert holds(projection, index, exact[index])
 
 
+@pytest.mark.parametrize("name", FULL_COLUMN_RANK)
+def test_the_gram_schmidt_factors_are_enclosed_up_to_signs(name: str) -> None:
+    for radius in (0.0, 1e-13, 1e-6):
+        x = enclosure(SPECIMENS[name], radius)
+        q, r = linear_algebra.qr(x)
+        if bool(r.rad.isinf().any()):
+            continue
+        assert bool((r.mid.tril(-1) == 0).all())
+        assert bool((r.rad.tril(-1) == 0).all())
+        for matrix in inside_points(x, len(name)):
+            basis = orthonormal_basis(matrix)
+            triangle = basis.T * matrix
+            for j in range(basis.cols):
+                sign = 1 if float(r.mid[j, j]) > 0 else -1
+                for i in range(basis.rows):
+                    assert holds(q, (i, j), sign * basis[i, j]), (name, radius, i, j)
+                for k in range(j, basis.cols):
+                    assert holds(r, (j, k), sign * triangle[j, k]), (name, radius, j, k)
+
+
+def test_triangles_of_well_conditioned_matrices_are_sharp() -> None:
+    for name in ("1x1", "4x1", "2x2", "5x3", "4x4", "6x2", "identity", "huge", "condition 1e4"):
+        r = linear_algebra.qr(enclosure(SPECIMENS[name]))[1]
+        assert bool((r.rad <= 1e-10 * r.mid.abs().max()).all()), name
+
+
 def test_only_the_reduced_basis_has_a_rule() -> None:
     with pytest.raises(UnknownOperatorError, match="complete"):
         linear_algebra.qr(enclosure(SPECIMENS["5x3"]), "complete")
 
 
 # --------------------------------------------------------------------------------------------------------- eigenvalues
-
-
-def symmetric_specimens() -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(SEED)
-    found: dict[str, np.ndarray] = {}
-    for n in (1, 2, 5):
-        a = rng.standard_normal((n, n))
-        found[f"random {n}"] = a + a.T
-    turn = random_orthogonal(rng, 4)
-    spectra: dict[str, list[float]] = {
-        "condition 1e14": [1.0, 1e-4, 1e-9, 1e-14],
-        "indefinite": [1.0, -1.0, 1e-3, -1e-3],
-        "multiple": [2.0, 2.0, 2.0, -1.0],
-    }
-    for label, values in spectra.items():
-        a = (turn * np.array(values)) @ turn.T
-        found[label] = np.tril(a) + np.tril(a, -1).T
-    found["zero"] = np.zeros((3, 3))
-    found["singular"] = np.ones((3, 3))
-    found["tiny"] = 1e-160 * found["random 5"]
-    return found
-
-
-SYMMETRIC = symmetric_specimens()
 
 
 @pytest.mark.parametrize("uplo", ["L", "U"])
@@ -279,8 +211,81 @@ def test_eigenvalues_are_enclosed(name: str, uplo: str) -> None:
     assert bool((sharp.rad <= 1e-13 * sharp.mid.abs().max() + 1e-160).all())
 
 
-def test_eigenvectors_are_not_enclosed() -> None:
-    assert bool(linear_algebra.eigh(enclosure(SYMMETRIC["random 5"]))[1].rad.isinf().all())
+def turned_to(column: Any, computed: Tensor) -> Any:
+    """±column, whichever is nearer to the computed one."""
+    away = sum((c - mpmath.mpf(float(v))) ** 2 for c, v in zip(column, computed, strict=True))
+    back = sum((c + mpmath.mpf(float(v))) ** 2 for c, v in zip(column, computed, strict=True))
+    return column if away <= back else -column
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_vectors_of_simple_eigenvalues_are_enclosed_up_to_their_sign(name: str) -> None:
+    stored = torch.from_numpy(SYMMETRIC[name])
+    for radius in (0.0, 1e-13, 1e-6):
+        x = enclosure(SYMMETRIC[name], radius)
+        vectors = linear_algebra.eigh(x)[1]
+        sign = np.random.default_rng(SEED).choice([-1.0, 1.0], stored.shape)
+        weights = torch.from_numpy(np.tril(sign) + np.tril(sign, -1).T)
+        for point in (exactly(stored), exactly(stored, weights, x.rad)):
+            exact = mpmath.eigsy(point)[1]
+            for k in range(len(stored)):
+                if bool(vectors.rad[:, k].isfinite().all()):
+                    column = turned_to(exact[:, k], vectors.mid[:, k])
+                    for i in range(len(stored)):
+                        assert holds(vectors, (i, k), column[i]), (name, radius, k)
+
+
+def test_which_vectors_are_known() -> None:
+    for name in ("random 1", "random 2", "random 5", "indefinite"):
+        assert bool((linear_algebra.eigh(enclosure(SYMMETRIC[name]))[1].rad < 1e-11).all()), name
+    multiple = linear_algebra.eigh(enclosure(SYMMETRIC["multiple"]))[1].rad
+    assert bool(multiple[:, 1:].isinf().all())
+    assert bool((multiple[:, 0] < 1e-13).all())
+    only_values = linear_algebra.eigh(enclosure(SYMMETRIC["random 5"]), compute_v=False)[1]
+    assert bool(only_values.rad.isinf().all())
+
+
+@pytest.mark.parametrize("name", [n for n in SPECIMENS if n not in SINGULAR])
+def test_pairs_of_singular_vectors_are_enclosed_up_to_one_sign(name: str) -> None:
+    matrix = torch.from_numpy(SPECIMENS[name])
+    for radius in (0.0, 1e-13, 1e-7):
+        x = enclosure(SPECIMENS[name], radius)
+        u, _, vh = linear_algebra.svd(x)
+        for point in inside_points(x, len(name)):
+            tall = point if point.rows >= point.cols else point.T
+            left, _, right = mpmath.svd_r(tall)
+            first, second = (left, right.T) if point.rows >= point.cols else (right.T, left)
+            sizes = [abs((first[:, k].T * point * second[:, k])[0]) for k in range(first.cols)]
+            order = sorted(range(first.cols), key=sizes.__getitem__, reverse=True)
+            for rank, k in enumerate(order):
+                if bool(u.rad[:, rank].isinf().any()):
+                    continue
+                both = mpmath.matrix([*first[:, k], *second[:, k]])
+                computed = torch.cat([u.mid[:, rank], vh.mid[rank]])
+                column = turned_to(both, computed)
+                for i in range(matrix.shape[0]):
+                    assert holds(u, (i, rank), column[i]), (name, radius, rank)
+                for j in range(matrix.shape[1]):
+                    assert holds(vh, (rank, j), column[matrix.shape[0] + j]), (name, radius, rank)
+
+
+def test_which_singular_vectors_are_known() -> None:
+    for name in ("1x1", "1x4", "4x1", "3x5", "5x3", "huge", "condition 1e4"):
+        u, _, vh = linear_algebra.svd(enclosure(SPECIMENS[name]))
+        assert bool((u.rad < 1e-9).all()), name
+        assert bool((vh.rad < 1e-9).all()), name
+    for name in ("identity", "zero", "clustered"):
+        u, _, vh = linear_algebra.svd(enclosure(SPECIMENS[name]))
+        assert bool(u.rad[:, :2].isinf().all()), name
+        assert bool(vh.rad[:2].isinf().all()), name
+    whole = linear_algebra.svd(enclosure(SPECIMENS["5x3"]), full_matrices=True)
+    assert [part.mid.shape for part in whole] == [(5, 5), (3,), (3, 3)]
+    assert bool(whole[0].rad.isinf().all())
+    assert [part.rad.shape for part in linear_algebra.svd(enclosure(SPECIMENS["3x5"]), False, False)] == [
+        (3, 3),
+        (3,),
+        (3, 5),
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------ solutions
@@ -315,9 +320,37 @@ def test_solutions_of_well_conditioned_systems_are_sharp_and_of_singular_ones_un
     assert bool(linear_algebra.solve(singular, enclosure(np.ones((2, 1))))[0].rad.isinf().all())
     straddling = enclosure(np.eye(2), 0.6)
     assert bool(linear_algebra.solve(straddling, enclosure(np.ones((2, 1))))[0].rad.isinf().all())
-    with pytest.raises(UnknownOperatorError, match="left=False"):
-        linear_algebra.solve(singular, singular, left=False)
     linear_algebra.check_errors(enclosure(np.zeros(1)), "torch.linalg.solve", is_matrix=True)
+
+
+def test_solutions_from_the_other_side_of_stacks_and_of_vectors() -> None:
+    rng = np.random.default_rng(SEED)
+    a, b = enclosure(rng.standard_normal((3, 3)), 1e-12), enclosure(rng.standard_normal((2, 3)), 1e-12)
+    x = linear_algebra.solve(a, b, left=False)[0]
+    exact = exactly(b.mid) * mpmath.inverse(exactly(a.mid))
+    for i in range(2):
+        for j in range(3):
+            assert holds(x, (i, j), exact[i, j])
+    stack = enclosure(rng.standard_normal((3, 3, 3)))
+    for right, shape in ((rng.standard_normal((3, 3)), (3, 3)), (rng.standard_normal((3, 2)), (3, 3, 2))):
+        solved = linear_algebra.solve(stack, enclosure(right))[0]
+        assert solved.mid.shape == shape
+        assert torch.allclose(solved.mid, torch.linalg.solve(stack.mid, torch.from_numpy(right)))
+    assert linear_algebra.solve(enclosure(np.eye(3)), enclosure(np.ones(3)))[0].mid.shape == (3,)
+
+
+def test_factors_are_good_for_solving_alone() -> None:
+    a, b = enclosure(SPECIMENS["4x4"], 1e-12), enclosure(np.ones((4, 2)))
+    lu, pivots, _ = apply("aten.linalg_lu_factor_ex.default", a)
+    assert bool(lu.rad.isinf().all())
+    for adjoint in (False, True):
+        x = apply("aten.linalg_lu_solve.default", lu, pivots, b, adjoint=adjoint)
+        matrix = exactly(a.mid).T if adjoint else exactly(a.mid)
+        exact = mpmath.inverse(matrix) * mpmath.matrix([[1, 1]] * 4)
+        for i in range(4):
+            assert holds(x, (i, 0), exact[i, 0])
+    with pytest.raises(UnknownOperatorError, match="lu_solve"):
+        apply("aten.linalg_lu_solve.default", apply("aten.neg.default", lu), pivots, b)
 
 
 # ---------------------------------------------------------------------------------------------------------------- lanes
@@ -393,6 +426,30 @@ def test_where_lapack_gives_up_on_a_batch_the_other_matrices_are_still_proved(mo
             if (i, j) != (1, 1):
                 assert torch.allclose(values.mid[i, j], expected.mid[i, j])
                 assert bool((values.rad[i, j] < 1e-13).all())
+
+
+def test_where_lapack_gives_up_on_one_symmetric_matrix_the_others_are_still_proved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    half = torch.from_numpy(np.random.default_rng(SEED).standard_normal((2, 3, 4, 4)))
+    batch = half + half.mT
+    stubborn, lapack = batch[0, 2], torch.linalg.eigh
+
+    def failing(matrix: Tensor) -> Any:
+        if matrix.dim() > 2 or torch.equal(matrix, stubborn):
+            raise linear_algebra.LINALG_ERROR("eigh did not converge")
+        return lapack(matrix)
+
+    monkeypatch.setattr(torch.linalg, "eigh", failing)
+    values, vectors = linear_algebra.eigh(Enclosure.exactly(batch))
+    for i in range(2):
+        for j in range(3):
+            for index, exact in enumerate(sorted(mpmath.eigsy(exactly(batch[i, j]), eigvals_only=True))):
+                assert holds(values, (i, j, index), exact)
+            if (i, j) != (0, 2):
+                assert bool((values.rad[i, j] < 1e-12).all())
+                assert bool((vectors.rad[i, j] < 1e-9).all())
+    assert bool(values.rad[0, 2].isinf().all())
 
 
 def test_a_wrong_answer_of_lapack_widens_the_radius(monkeypatch: pytest.MonkeyPatch) -> None:

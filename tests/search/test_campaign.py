@@ -1,6 +1,5 @@
 """Campaigns: deterministic, honest about what they saw, robust against what a claim may do."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,14 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from boundcheck.claim import Claim, Draws, Sides, Source, Stance, build, premise, scaled, theorem
+from boundcheck.claim import Claim, Draws, Sides, Source, Stance, build, premise, registered_claims, scaled, theorem
 from boundcheck.errors import BoundcheckError
 from boundcheck.exact import constant
 from boundcheck.problem import Part, Problem
 from boundcheck.profiles import profile
+from boundcheck.record import read_counterexample
 from boundcheck.search import Evaluator, Options, run_campaign
+from boundcheck.search.replay import replay
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.verdict import Status
 
@@ -94,16 +95,25 @@ def test_same_seed_same_entry_other_seed_another(options: Options) -> None:
     assert first["tightness"] != other["tightness"]
 
 
-def test_a_violation_is_shrunk_and_its_worst_lane_stored_exactly(options: Options) -> None:
+def test_a_violation_is_proved_twice_and_stored_at_its_worst_and_at_its_simplest(options: Options) -> None:
     entry = run_campaign(claim_of(norm_le_largest), options)
-    assert entry["verdict"] == "VIOLATED_UNCERTIFIED"
-    stored = json.loads(Path(entry["counterexample"]).read_text())
-    problem = Problem.from_json(stored["problem"])
-    assert isinstance(problem, Points)
-    assert problem.x.shape == (1, 2), "dimension 2 is the smallest that breaks it"
-    judgement = Evaluator(claim_of(norm_le_largest))(problem)
-    assert judgement.count(Status.VIOLATED_UNCERTIFIED) == 1
-    assert float(judgement.smaller.mid[0]) == pytest.approx(float.fromhex(stored["sides"]["smaller"]["mid"]), rel=1e-14)
+    assert entry["verdict"] == "VIOLATED"
+    assert entry["violated"] > 0
+    simplest = read_counterexample(Path(entry["counterexample"]))
+    worst = read_counterexample(Path(entry["worst_counterexample"]))
+    for stored in (simplest, worst):
+        assert stored.status == "VIOLATED"
+        assert stored.certificate is not None
+        assert len(stored.certificate) == 2
+        assert replay(stored, registered_claims()).proved
+        judgement = Evaluator(claim_of(norm_le_largest))(stored.problem)
+        assert judgement.broken().all()
+        assert float(judgement.smaller.mid[0]) == pytest.approx(stored.screening.left.mid, rel=1e-14)
+    assert isinstance(simplest.problem, Points)
+    assert simplest.problem.x.shape == (1, 2), "dimension 2 is the smallest that breaks it"
+    assert simplest.problem.x.abs().tolist() == [[1.0, 1.0]]
+    ratio = worst.screening.left.mid / worst.screening.right.mid
+    assert ratio == pytest.approx(entry["tightness"]["max"])
 
 
 def test_one_poisoned_lane_is_invalid_and_the_others_are_judged(options: Options) -> None:
@@ -139,7 +149,7 @@ def test_a_false_printed_claim_that_no_instance_shows_is_unrefuted(options: Opti
     claim = claim_of(largest_le_norm, stance=Stance.PRINTED, refuted_by="instance", mutants={})
     assert run_campaign(claim, options)["verdict"] == "UNREFUTED"
     fallen = claim_of(norm_le_largest, stance=Stance.PRINTED, refuted_by="instance", mutants={})
-    assert run_campaign(fallen, options)["verdict"] == "REFUTED_UNCERTIFIED"
+    assert run_campaign(fallen, options)["verdict"] == "REFUTED"
 
 
 def test_an_equality_case_is_reported_as_attained(options: Options) -> None:
@@ -215,7 +225,7 @@ def test_a_claim_that_writes_in_place_spoils_no_batch() -> None:
 def test_a_counterexample_that_cannot_be_stored_does_not_hide_the_violation(options: Options, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     entry = run_campaign(claim_of(norm_le_largest), replace(options, counterexamples=tmp_path / "file" / "folder"))
-    assert entry["verdict"] == "VIOLATED_UNCERTIFIED"
+    assert entry["verdict"] == "VIOLATED"
     assert "the counterexample could not be stored" in entry["reason"]
 
 

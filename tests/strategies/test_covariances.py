@@ -17,7 +17,6 @@ from boundcheck.search import Evaluator
 from boundcheck.strategies import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.covariances import CovariancePairRecipe, CovarianceRecipe
 from boundcheck.strategies.spectra import KINDS, SpectrumKind
-from boundcheck.verdict import Status
 
 LANES = 16
 SEEDS = st.integers(0, 2**31 - 1)
@@ -185,7 +184,7 @@ def test_claims_see_the_matrices_through_their_free_parameters(
     check: Callable[..., Any], recipe: CovarianceRecipe | CovariancePairRecipe
 ) -> None:
     judgement = Evaluator(claim(check))(recipe.build(32))
-    assert judgement.count(Status.HOLDS) == 32
+    assert int((judgement.equal() | judgement.held()).sum()) == 32
 
 
 @pytest.mark.parametrize("kind", KINDS)

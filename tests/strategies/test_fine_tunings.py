@@ -17,6 +17,7 @@ from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, Two
 from boundcheck.strategies import displacements, fine_tunings, linear_models, models, quadratic_models, setups
 from boundcheck.strategies.fine_tunings import (
     EDGE,
+    LEAST_MOVEMENT,
     NUDGE,
     DisplacedRecipe,
     FineTuningRecipe,
@@ -134,6 +135,10 @@ def test_one_premise_number_sits_where_the_placement_says(
     for low, high in targets[placement]:
         fits |= (numbers >= low * (1 - NUDGE / 2 - slack)) & (numbers <= high * (1 + NUDGE / 2 + slack))
     bent = (drawn.beta_train > 0) & (drawn.overlap > 0) & (drawn.sigma_min > 0)
+    # Where the placement asks for less movement than doubles can tell from none, the least there is takes its place.
+    least = LEAST_MOVEMENT * drawn.sigma_max * torch.linalg.vector_norm(drawn.theta0, dim=-1)
+    bent &= drawn.residual_norm > least * (1 + 1e-6)
+    assert (drawn.residual_norm >= least * (1 - 1e-6)).all()
     assert (fits.any(0) | ~bent).all()
     if placement == "edge":
         nearest = (numbers - 1).abs().amin(0)

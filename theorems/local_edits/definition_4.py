@@ -18,7 +18,7 @@ from boundcheck.claim import Sides, Stance, premise, scaled, theorem
 from boundcheck.dynamics import Setup
 from boundcheck.geometry import overlap, row_space, singular_values
 from boundcheck.strategies import linear_models, setups
-from boundcheck.theorems.local_edits.setting import local_edits, positive
+from boundcheck.theorems.local_edits.setting import full_tangent_space, local_edits, one_direction, positive
 
 SOURCE = local_edits("Definition 4", "(3)")
 
@@ -36,6 +36,7 @@ def kernel_eigenvalue(p: Setup, index: int) -> Tensor:
     over=st.one_of(setups(), setups(family=linear_models(max_inputs=2))),  # near mk = n the bound is sharp
     mutants={"doubled": scaled("1/2")},
     group="LE-setup",
+    equality_at=full_tangent_space,
 )
 def overlap_sq_ge_least_eigenvalue(p: Setup) -> Sides:
     """λ_n(K_eval) <= γ_ov²."""
@@ -52,6 +53,7 @@ def overlap_sq_ge_least_eigenvalue(p: Setup) -> Sides:
     over=setups(),
     mutants={"halved": scaled("1/2")},
     group="LE-setup",
+    equality_at=full_tangent_space,
 )
 def overlap_sq_le_mk_th_eigenvalue(p: Setup) -> Sides:
     """γ_ov² <= λ_mk(K_eval)."""
@@ -84,6 +86,7 @@ def overlap_le_overlap_of_fewer_samples(p: Setup) -> Sides:
     mutants={"halved": scaled("1/2")},
     equality=setups(family=linear_models(max_outputs=1), max_samples=1),
     group="LE-setup",
+    equality_at=one_direction,
 )
 def overlap_sq_le_rayleigh_quotient(p: Setup) -> Sides:
     """γ_ov² <= vᵀK_eval·v/‖v‖² for v in the tangent space (here v = J_Sᵀ·r_0, the first gradient)."""

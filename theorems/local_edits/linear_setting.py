@@ -16,7 +16,7 @@ from boundcheck.claim import Identity, Sides, Stance, scaled, theorem
 from boundcheck.dynamics import Setup
 from boundcheck.exact import constant
 from boundcheck.strategies import linear_models, setups
-from boundcheck.theorems.local_edits.setting import local_edits, positive, regular
+from boundcheck.theorems.local_edits.setting import local_edits, one_direction, positive, regular
 
 SOURCE = local_edits("Section 3, linear setting")
 ONE_ROW = setups(family=linear_models(max_outputs=1), max_samples=1)
@@ -62,6 +62,7 @@ def spill_ge_reach(p: Setup) -> Sides:
     mutants={"11/20": {"c": "11/20"}, "as printed": {"c": 1}},
     equality=ONE_ROW,
     group="LE-setup",
+    equality_at=one_direction,
 )
 def spill_ge_half_reach(
     p: Setup, c: Tensor = constant("1/2", printed="1", scales="smaller", unit="(g R/S)^2")

@@ -19,6 +19,7 @@ from torch import Tensor
 from boundcheck.claim import Source, premise
 from boundcheck.dynamics import FineTuning, Setup, contraction
 from boundcheck.exact import constant
+from boundcheck.geometry import Linear
 
 C: Tensor = constant("1/16", unit="of the step size and of the conditions (7) and (11)")
 
@@ -26,6 +27,25 @@ C: Tensor = constant("1/16", unit="of the step size and of the conditions (7) an
 def local_edits(label: str, equation: str = "") -> Source:
     """A place in the paper."""
     return Source("Awasthi et al., Local Edits, Global Spillover", label, equation)
+
+
+def linear_or_one_parameter(p: Setup) -> bool:
+    """Structures on which the adaptive lower bounds can be equalities: no slack is left in a linear model, and one dimension
+    has one direction."""
+    return isinstance(p.family, Linear) or p.family.parameters == 1
+
+
+def one_direction(p: Setup) -> bool:
+    """Structures on which every tangent vector has the same Rayleigh quotient: one row, one sample of a linear model, or one
+    parameter."""
+    rows = p.y_train.shape[-2] * p.y_train.shape[-1]
+    one_sample = isinstance(p.family, Linear) and p.y_train.shape[-2] == 1
+    return rows == 1 or one_sample or p.family.parameters == 1
+
+
+def full_tangent_space(p: Setup) -> bool:
+    """Structures whose fine-tuning set has as many rows as there are parameters."""
+    return p.y_train.shape[-2] * p.y_train.shape[-1] == p.family.parameters
 
 
 def positive(name: str, value: Tensor, *, established: bool = True) -> None:

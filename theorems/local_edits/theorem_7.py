@@ -25,6 +25,7 @@ from boundcheck.theorems.local_edits.setting import (
     lemma_6_adaptive,
     lemma_6_as_printed,
     lemma_6_scale_free,
+    linear_or_one_parameter,
     local_edits,
     positive,
     theorem_7_as_printed,
@@ -179,6 +180,7 @@ def inside_ge(
     over=fine_tunings(),
     mutants={"1 % more": {"share": "101/100"}},
     group=GROUP,
+    equality_at=linear_or_one_parameter,
 )
 def inside_ge_adaptive(p: FineTuning, share: Tensor = constant(1, scales="smaller", unit="R/S (1 - a P^2/2)")) -> Sides:
     """‖ΠD‖ >= (R/σ_max)·[1 - a·P²/2], from σ_max·‖ΠD‖ >= R - β_S·‖D‖²/2."""
@@ -227,6 +229,7 @@ def linear_energy_ge(
     over=fine_tunings(),
     mutants={"2 % more": {"share": "102/100"}},
     group=GROUP,
+    equality_at=linear_or_one_parameter,
 )
 def linear_energy_ge_adaptive(
     p: FineTuning, share: Tensor = constant(1, scales="smaller", unit="(g R/S)^2 (1 - a P^2/2 - b P/A)^2")
@@ -279,6 +282,7 @@ def spillover_ge_overlap_sq_mul_residual_sq(
     over=fine_tunings(),
     mutants={"1 % more": {"share": "101/100"}},
     group=GROUP,
+    equality_at=linear_or_one_parameter,
 )
 def spillover_ge_adaptive(
     p: FineTuning, share: Tensor = constant(1, scales="smaller", unit="g R/S (1 - a P^2/2 - b P/A - d P^2/2)")

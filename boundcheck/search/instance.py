@@ -1,0 +1,83 @@
+"""A claim as a function of one instance's numbers, ready to be traced: batched for screening, alone for proofs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from boundcheck.claim import Claim, Identity, Outcome, Sides
+from boundcheck.errors import BoundcheckError
+from boundcheck.problem import Problem
+
+
+class OneInstance:
+    """The claim at the structure of `problem`: from leaves (without the lane axis) and constants to sides and margins.
+
+    Attributes:
+        premises: name of each premise and whether its constants are established; known once it was called.
+        identity: whether the statement is an equality; known once it was called.
+
+    """
+
+    def __init__(self, claim: Claim, problem: Problem) -> None:
+        self._claim = claim
+        self._problem = problem
+        self._leaves = list(problem.leaves())
+        self.premises: tuple[tuple[str, bool], ...] = ()
+        self.identity = False
+
+    def __call__(self, *values: Tensor) -> list[Tensor]:
+        """Both sides, then the margins; values are the leaves and then the claim's constants."""
+        count = len(self._leaves)
+        instance = self._problem.with_leaves(dict(zip(self._leaves, values[:count], strict=True)))
+        constants = dict(zip(self._claim.constants, values[count:], strict=True))
+        outcome = self._claim.state(instance, constants)
+        self.premises = tuple((p.name, p.established) for p in outcome[1])
+        self.identity = isinstance(outcome[0], Identity)
+        return _scalars(self._claim, outcome)
+
+
+def _scalars(claim: Claim, outcome: Outcome) -> list[Tensor]:
+    """Sides and margins, checked to be scalars of one instance."""
+    statement, premises = outcome
+    sides = (statement.smaller, statement.larger) if isinstance(statement, Sides) else (statement.left, statement.right)
+    labels = ["smaller", "larger"] if isinstance(statement, Sides) else ["left", "right"]
+    labels += [f"the margin of {p.name!r}" for p in premises]
+    values = [*sides, *(p.margin for p in premises)]
+    for label, value in zip(labels, values, strict=True):
+        if not isinstance(value, Tensor) or value.dim() != 0 or value.dtype != torch.float64:
+            got = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise BoundcheckError(
+                f"{claim.key}: {label} is a {got} for one instance",
+                expected="a float64 scalar tensor",
+                remedy="write the claim for one instance (no lane axis) and reduce to a number, with .sum() or a norm",
+            )
+    return values
+
+
+@contextmanager
+def readable_errors(claim: Claim) -> Iterator[None]:
+    """torch's words for a claim that reads a number out of a tensor, in ours."""
+    try:
+        yield
+    except RuntimeError as error:
+        if any(words in str(error) for words in ("data-dependent control flow", ".item()", "numpy()")):
+            raise BoundcheckError(
+                f"{claim.key} reads a number out of a tensor (.item(), .numpy(), float(…)) or branches on one",
+                expected="a claim in plain torch, the same formula for every instance",
+                remedy="keep numbers in tensors, and choose with torch.where",
+            ) from error
+        raise
+
+
+def check_leaves(problem: Problem) -> None:
+    """Raise BoundcheckError where a leaf is no float64 tensor."""
+    for name, tensor in problem.leaves().items():
+        if not isinstance(tensor, Tensor) or tensor.dtype != torch.float64:
+            what = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            raise BoundcheckError(
+                f"the leaf {name} of {type(problem).__name__} is {what}",
+                expected="float64 tensors",
+                remedy="convert it with .double(); what is no number belongs into the structure",
+            )

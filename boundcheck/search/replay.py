@@ -1,0 +1,76 @@
+"""A stored counterexample proved again, from its numbers alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from boundcheck.claim import Claim
+from boundcheck.errors import BoundcheckError
+from boundcheck.problem import Problem
+from boundcheck.record import Counterexample
+from boundcheck.search.certify import Certificate, Certifier
+from boundcheck.search.evaluate import Evaluator
+from boundcheck.verdict import Status
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of proving a counterexample again.
+
+    Attributes:
+        claim: as it is registered now, with the constants of the file.
+        problem: the instance, what is derived in it computed anew.
+        certificate: of this proof.
+        changed: constants that the claim has other values for by now, as "name: then, now".
+
+    """
+
+    claim: Claim
+    problem: Problem
+    certificate: Certificate
+    changed: tuple[str, ...]
+
+    @property
+    def proved(self) -> bool:
+        """Whether two routes prove the violation again."""
+        return self.certificate.status is Status.VIOLATED
+
+
+def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
+    """Prove a stored counterexample again. Nothing that the file says was proved is used.
+
+    Args:
+        stored: as read. claims: the registered claims, by key.
+
+    Raises:
+        BoundcheckError: where the claim is not among them, or has other constants by name.
+
+    """
+    claim = claims.get(stored.claim)
+    if claim is None:
+        raise BoundcheckError(
+            f"the claim {stored.claim!r} is not known",
+            expected=f"one of the {len(claims)} claims that are imported",
+            remedy="name the file or folder that defines it with --claims PATH",
+        )
+    if set(stored.constants) != set(claim.constants):
+        raise BoundcheckError(
+            f"{stored.claim} was broken with the constants {sorted(stored.constants)}",
+            expected=f"those that the claim has now: {sorted(claim.constants)}",
+            remedy="the claim was changed since; run it again",
+        )
+    then = claim.with_constants(stored.constants)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        problem = stored.problem.settled()
+        certificate = Certifier(then).certify(problem, 0, Evaluator(then)(problem))
+    finally:
+        torch.set_num_threads(before)
+    changed = [
+        f"{name}: {stored.constants[name]} then, {exact.value} now"
+        for name, exact in claim.constants.items()
+        if exact.value != stored.constants[name]
+    ]
+    return Replay(then, problem, certificate, tuple(changed))
