@@ -44,6 +44,11 @@ def identity_like(matrix: Tensor) -> Tensor:
     )
 
 
+def column_major(matrix: Tensor) -> Tensor:
+    """The same numbers as LAPACK lays them out in memory, so that views in a trace find them there."""
+    return matrix.mT.contiguous().mT if matrix.dim() > 1 else matrix.contiguous()
+
+
 def orthonormality_defect(q: Tensor) -> Tensor:
     """An upper bound on ‖QᵀQ - I‖ in the Frobenius norm, `[..., 1, 1]`."""
     defect = sub(matmul(Enclosure.exactly(q.mT), Enclosure.exactly(q)), Enclosure.exactly(identity_like(q.mT @ q)))
@@ -288,7 +293,8 @@ def solve(a: Enclosure, b: Enclosure, *, left: bool = True, check_errors: bool =
     size = residual.magnitude.amax(-2, keepdim=True) if guess.shape[-2] else residual.magnitude
     rad = torch.where(contraction < 0.5, widen(size / (1 - contraction)), torch.inf)
     rad = torch.where(good[..., None, None], rad, torch.inf).expand_as(guess).clone()
-    x = Enclosure(guess.squeeze(-1), rad.squeeze(-1)) if vector else Enclosure(guess, rad)
+    parts = [part.squeeze(-1) if vector else part for part in (guess, rad)]
+    x = Enclosure(*map(column_major, parts))
     info = Enclosure.exactly(torch.zeros(matrix.shape[:-2], dtype=torch.int32, device=matrix.device))
     pivots = Enclosure.exactly(torch.zeros(matrix.shape[:-1], dtype=torch.int32, device=matrix.device))
     return [x, factored(a), pivots, info]
@@ -303,7 +309,8 @@ class Factored(Enclosure):
 
 def factored(a: Enclosure) -> Factored:
     """In place of factors that torch hands on to a derivative."""
-    return Factored(a.mid.clone(), torch.full_like(a.mid, torch.inf), a)
+    mid = column_major(a.mid.clone())
+    return Factored(mid, torch.full_like(mid, torch.inf), a)
 
 
 @rule(aten.linalg_lu_factor_ex.default)

@@ -9,6 +9,7 @@ from boundcheck.rigor.arithmetic import add, div, mul, sub
 from boundcheck.rigor.enclosure import UNDERFLOW, Enclosure, frobenius_upper, widen
 from boundcheck.rigor.functions import SMALLEST_NORMAL
 from boundcheck.rigor.linear_algebra import (
+    column_major,
     eigh,
     identity_like,
     known_part,
@@ -86,10 +87,8 @@ def cholesky(x: Enclosure, *, upper: bool = False, check_errors: bool = False) -
     lengths = frobenius_upper(factor.abs().unsqueeze(-2))[..., 0]
     sure = good[..., None, None] & spread.isfinite() & (info == 0)[..., None, None]
     result_rad = torch.where(sure, torch.tril(widen(spread * lengths + torch.zeros_like(factor))), torch.inf)
-    result = Enclosure(factor, result_rad)
-    if upper:
-        result = Enclosure(result.mid.mT, result.rad.mT)
-    return [result, Enclosure.exactly(info)]
+    parts = [part.mT if upper else part for part in (factor, result_rad)]
+    return [Enclosure(*map(column_major, parts)), Enclosure.exactly(info)]
 
 
 def power_of_two(exponent: Tensor) -> Tensor:

@@ -35,19 +35,28 @@ def rule(*operators: Any) -> Callable[[Rule], Rule]:
 
 
 def _aligned(function: Rule) -> Rule:
-    """Values and radii laid out alike in memory, so that a trace's views and writes in place do the same to both."""
+    """A rule whose results are laid out alike in memory, values and radii, and know nothing of what overflowed."""
 
     @functools.wraps(function)
     def apply(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         if isinstance(result, Enclosure):
-            return _align(result)
-        return [_align(part) for part in result] if isinstance(result, list) else result
+            return _align(_honest(result))
+        return [_align(_honest(part)) for part in result] if isinstance(result, list) else result
 
     return apply
 
 
+def _honest(x: Enclosure) -> Enclosure:
+    """A radius around what is not finite is infinite, or 0 where exactly that was given."""
+    if not x.mid.is_floating_point() or bool(x.mid.isfinite().all()):
+        return x
+    lost = ~x.mid.isfinite() & (x.rad > 0) & x.rad.isfinite()
+    return dataclasses.replace(x, rad=torch.where(lost, torch.inf, x.rad)) if bool(lost.any()) else x
+
+
 def _align(x: Enclosure) -> Enclosure:
+    """A trace's views and writes in place must do the same to values and radii."""
     if x.mid.stride() == x.rad.stride():
         return x
     rad = torch.empty_like(x.mid, dtype=torch.float64)

@@ -27,7 +27,7 @@ from boundcheck.search.simplify import complexity, simplify
 from boundcheck.verdict import Judgement, Status
 
 SHRINK_EVALUATIONS = 80
-SHRINK_TRACES = 16
+SHRINK_TRACES = 4
 SHRINK_LANES = 64
 GROSS = 1 + 1e-6
 """A ratio of the sides that plain floats cannot mistake."""

@@ -165,14 +165,12 @@ def claims_attained() -> dict[str, tuple[Claim, str, int, Draws]]:
 
 STEPS = {
     "2": Fraction(1),
-    "1+1e-3": Fraction(1, 10**3),
     "1+1e-6": Fraction(1, 10**6),
-    "1+1e-9": Fraction(1, 10**9),
     "1+1e-12": Fraction(1, 10**12),
     "1+1e-20": Fraction(1, 10**20),
 }
 HUNDRED = replace(profile("fast"), lanes=10, examples=10, structures=10, proofs=100)
-OF_DESCENTS = ("2", "1+1e-3", "1+1e-6")
+OF_DESCENTS = ("2", "1+1e-6")
 """The limit of a descent is known to about 1e-9: nothing finer than that can be told of it."""
 
 CASES = [

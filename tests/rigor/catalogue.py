@@ -339,12 +339,15 @@ MATRICES: dict[str, Function] = {
     "vecdot": lambda a: linalg.vecdot(a, a).sum(),
 }
 
-CURVED = {
-    *("softmax", "log_softmax", "logsumexp", "var", "std", "prod", "layer_norm", "rms_norm"),
-    *("mse", "cross_entropy", "attention", "cosine", "det", "slogdet", "inv", "svdvals", "eigvalsh", "eigh", "qr"),
-    *("solve", "cholesky", "matrix_exp", "nuclear"),
-}
-"""Those beside the elementwise ones that are differentiated twice."""
+_TWICE = """
+gelu silu mish elu celu selu logsigmoid softplus softplus_beta hardswish softsign tanhshrink gelu_tanh log2 log10 exp2 sinh
+cosh tan asin acos acosh atan asinh atanh erf erfc logit sinc sigmoid tanh expm1 special.ndtr special.log_ndtr special.entr
+xlog1py xlogy atan2 hypot lerp_tensor logaddexp abs sgn power_of_tensors power_of_a_number root addcdiv softmax log_softmax
+logsumexp var std prod layer_norm rms_norm mse cross_entropy attention cosine slogdet inv svdvals eigvalsh eigh qr solve
+cholesky matrix_exp nuclear
+"""
+CURVED = set(_TWICE.split())
+"""Those that are differentiated twice."""
 
 CATALOGUE: dict[str, tuple[Function, Tensor]] = {
     **{name: (added_up(f), X) for name, f in ELEMENTWISE.items()},

@@ -110,7 +110,7 @@ def test_enclosures_hold_the_exact_value_at_every_magnitude(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_enclosures_hold_the_exact_value_of_whatever_hypothesis_tries(case: Case, data: st.DataObject) -> None:
     holds_whatever_is_drawn(case, data)

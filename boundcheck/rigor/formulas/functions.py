@@ -91,7 +91,7 @@ def xlog1py(x: Tensor, y: Tensor) -> Tensor:
 @decomposes(aten.special_entr.default)
 def entr(x: Tensor) -> Tensor:
     """-x·log x; 0 at 0, -∞ below it."""
-    return torch.where(x > 0, -x * x.log(), torch.where(x == 0, 0.0, -torch.inf))
+    return torch.where(x > 0, -x * x.log(), torch.where(x == 0, torch.zeros_like(x), -torch.inf))
 
 
 @decomposes(aten.logit.default)
@@ -180,7 +180,7 @@ def sign(x: Tensor) -> Any:
     """1, 0 or -1."""
     if x.is_complex():
         return NotImplemented
-    return torch.where(x > 0, 1.0, torch.where(x < 0, -1.0, 0.0)).to(x.dtype)
+    return torch.where(x > 0, 1.0, torch.where(x < 0, -1.0, torch.zeros_like(x))).to(x.dtype)
 
 
 @decomposes(aten.signbit.default)
@@ -198,7 +198,7 @@ def copysign(x: Tensor, y: Tensor) -> Tensor:
 @decomposes(aten.heaviside.default)
 def heaviside(x: Tensor, values: Tensor) -> Tensor:
     """0 below 0, 1 above it, `values` at it."""
-    return torch.where(x == 0, values, torch.where(x < 0, 0.0, 1.0))
+    return torch.where(x == 0, values, torch.where(x < 0, torch.zeros_like(x), 1.0))
 
 
 @decomposes(aten.frac.default)

@@ -76,7 +76,7 @@ def pseudoinverse(
     cut = cut if rtol is None else torch.maximum(cut, rtol * values[..., 0])
     tall = rows >= columns
     result = torch.linalg.solve_ex(a.mT @ a, a.mT).result if tall else torch.linalg.solve_ex(a @ a.mT, a).result.mT
-    return result / torch.where(values[..., -1] > cut, 1.0, 0.0)[..., None, None]
+    return result / torch.where(values[..., -1] > cut, torch.ones_like(cut), 0.0)[..., None, None]
 
 
 def _triangle(a: Tensor, upper: bool, unitriangular: bool) -> Tensor:
