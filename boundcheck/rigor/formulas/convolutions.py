@@ -40,9 +40,7 @@ def _windows(x: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: 
     return torch.stack(found, -axes - 1)
 
 
-def _folded(
-    windows: Tensor, spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
-) -> Tensor:
+def _folded(windows: Tensor, spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Tensor:
     """The transpose of `_windows`: what each window holds, added up where it came from."""
     axes = len(kernel)
     sizes = [size + 2 * pad for size, pad in zip(spatial, padding, strict=True)]
@@ -66,9 +64,7 @@ def _grouped(x: Tensor, groups: int, axes: int) -> Tensor:
     return x.reshape(x.shape[0], groups, -1, math.prod(x.shape[-axes:]))
 
 
-def _plain(
-    x: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
-) -> Tensor:
+def _plain(x: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Tensor:
     kernel, axes = weight.shape[2:], weight.dim() - 2
     windows = _windows(x, kernel, stride, padding, dilation)
     result = weight.reshape(groups, weight.shape[0] // groups, -1) @ _grouped(windows, groups, axes)
