@@ -4,6 +4,6 @@ Each formula is plain torch and holds exactly, for real numbers: where one needs
 written as a rounded double.
 """
 
-from boundcheck.rigor.formulas import activations, convolutions, functions, losses, matrices, numbers, reductions
+from boundcheck.rigor.formulas import activations, functions, losses, matrices, numbers, reductions
 
-__all__ = ["activations", "convolutions", "functions", "losses", "matrices", "numbers", "reductions"]
+__all__ = ["activations", "functions", "losses", "matrices", "numbers", "reductions"]
