@@ -76,7 +76,7 @@ def _writing_versions() -> dict[Any, Callable[..., Tensor]]:
         if candidates is None or overload not in candidates.overloads() or f"{packet}.{overload}" in shapes.MOVES:
             continue
         writing = getattr(candidates, overload)
-        if _arguments(writing) == _arguments(operator):  # pow_.Scalar is not the pow.Scalar of that name
+        if writing not in _RULES and _arguments(writing) == _arguments(operator):  # pow_.Scalar is not pow.Scalar
             found.setdefault(writing, _in_place(operator))
     return found
 

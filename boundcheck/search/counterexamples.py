@@ -26,7 +26,7 @@ from boundcheck.search.judge import Judge
 from boundcheck.search.simplify import complexity, simplify
 from boundcheck.verdict import Judgement, Status
 
-SHRINK_EVALUATIONS = 80
+SHRINK_EVALUATIONS = 32
 SHRINK_TRACES = 4
 SHRINK_LANES = 64
 GROSS = 1 + 1e-6
@@ -34,6 +34,10 @@ GROSS = 1 + 1e-6
 
 CERTIFIED_AT_ONCE = 4
 """So many lanes of the first breaking batch are certified, the worst first."""
+
+CANDIDATES = 6_000
+SETTLED = 512
+"""So many simpler instances are tried; fewer where each has to be descended again."""
 
 MOST_ATTEMPTS = 6
 """So many breaking batches are tried until one of their instances is certified."""
@@ -108,7 +112,7 @@ class Finder:
         if self._worst.badness > self._first or not self.certified:
             self._keep("worst", self._worst)
         shrunk = self._shrunk() or self._worst
-        simple = simplify(shrunk.problem, self._breaks)
+        simple = simplify(shrunk.problem, self._breaks, candidates=SETTLED if shrunk.problem.derived else CANDIDATES)
         candidates = [_Instance(simple, f"{shrunk.drawn}, simplified", 0.0), shrunk]
         for candidate in candidates:
             if self._keep("simplest", candidate):

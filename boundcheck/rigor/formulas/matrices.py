@@ -142,10 +142,22 @@ def distances(x: Tensor, y: Tensor, p: float, compute_mode: int | None) -> Tenso
 # -------------------------------------------------------------------------------------------------- entries at positions
 
 
-@decomposes(aten._efficientzerotensor.default)
-def zeros(size: Sequence[int], **options: Any) -> Tensor:
-    """Zeros, with memory of their own."""
+@decomposes(aten._efficientzerotensor.default, aten.empty.memory_format)
+def zeros(size: Sequence[int], *, memory_format: Any = None, **options: Any) -> Tensor:
+    """Zeros, with memory of their own; they will also do for memory that nobody has written to yet."""
     return torch.zeros(size, **options)
+
+
+@decomposes(aten.empty_like.default)
+def zeros_like(x: Tensor, **options: Any) -> Tensor:
+    """Memory that nobody has written to yet: zeros will do."""
+    return torch.zeros_like(x, **options)
+
+
+@decomposes(aten.fill.Tensor)
+def filled(x: Tensor, value: Tensor) -> Tensor:
+    """One number everywhere."""
+    return value.to(x.dtype).expand_as(x).clone()
 
 
 @decomposes(aten.embedding.default)
