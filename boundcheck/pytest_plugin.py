@@ -111,7 +111,13 @@ def _check_device(name: str) -> str:
 
 
 class ClaimModule(pytest.Module):
-    """A module that registers claims, beside whatever tests it has."""
+    """A module that registers claims, beside whatever tests it has.
+
+    A file that is collected only because it mentions a theorem gives its claims alone: whether its functions are
+    tests is for `python_files` to say.
+    """
+
+    claims_only = False
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         """The module's tests, then every claim that it registered, by whatever name or in whatever list it is kept.
@@ -119,13 +125,14 @@ class ClaimModule(pytest.Module):
         A claim that cannot be registered ends in its one sentence.
         """
         try:
-            tests = list(super().collect())
+            tests = list(super().collect())  # imports the module, which registers its claims
             from boundcheck.claim import registered_claims
         except BoundcheckError as error:
             raise self.CollectError(str(error)) from None
         here = self.path.resolve()
         claims = [claim for claim in registered_claims().values() if claim.defined_in == here]
-        yield from tests
+        if not self.claims_only:
+            yield from tests
         for claim in sorted(claims, key=lambda claim: claim.registered_at[1]):
             yield _item_of(claim, self)
 
@@ -144,7 +151,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    """Collect any Python file that mentions boundcheck and a theorem, whatever its name."""
+    """Collect the claims of any Python file that mentions boundcheck and a theorem, whatever its name."""
     if file_path.suffix != ".py" or file_path.name.startswith("_") or file_path.name == "conftest.py":
         return None
     patterns = parent.config.getini("python_files")
@@ -152,6 +159,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Mod
     if taken or not _mentions_claims(file_path):
         return None  # pytest makes its module itself (see above), or there is nothing to collect
     module: ClaimModule = ClaimModule.from_parent(parent, path=file_path)
+    module.claims_only = True
     return module
 
 

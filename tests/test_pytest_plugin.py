@@ -110,6 +110,15 @@ def test_claims_beside_ordinary_tests_are_collected_once(pytester: pytest.Pytest
         assert sorted(line.split("::")[-1] for line in lines) == ["MY-other:proved", "MY-right:proved", "test_ordinary"]
 
 
+def test_a_file_found_for_its_theorem_gives_its_claims_alone(pytester: pytest.Pytester) -> None:
+    """Whether its functions are tests is for `python_files` to say, or for whoever names the file."""
+    text = PREAMBLE + RIGHT + "\ndef test_long_campaign():\n    assert False\n"
+    (pytester.path / "run_campaign.py").write_text(text)
+    for args, names in (((".",), ["MY-right:proved"]), (("run_campaign.py",), ["MY-right:proved", "test_long_campaign"])):
+        result = run(pytester, *args, *FAST, "--collect-only", "-q")
+        assert sorted(line.split("::")[-1] for line in result.outlines if "::" in line) == names
+
+
 def test_no_registered_claim_is_lost(pytester: pytest.Pytester) -> None:
     """In a list, made by another module's helper, in a class, under an alias, behind a mark: all are collected."""
     claim = RIGHT.replace("def largest_le_norm(p):", "def NAME(p):")

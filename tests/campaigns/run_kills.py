@@ -28,12 +28,12 @@ LONGEST = 2.0
 
 
 @dataclass(frozen=True)
-class Points(Problem):
+class KilledPoints(Problem):
     x: Tensor
 
 
 @dataclass(frozen=True)
-class PointsRecipe:
+class KilledPointsRecipe:
     dim: int
     seed: int
 
@@ -41,16 +41,16 @@ class PointsRecipe:
     def label(self) -> str:
         return f"dim={self.dim}"
 
-    def build(self, lanes: int, first: int = 0) -> Points:
-        return Points(LaneStream(self.seed, lanes, first).normal(self.dim))
+    def build(self, lanes: int, first: int = 0) -> KilledPoints:
+        return KilledPoints(LaneStream(self.seed, lanes, first).normal(self.dim))
 
 
 def _false_claim() -> Claim:
-    def norm_le_largest(p: Points) -> Sides:
+    def norm_le_largest(p: KilledPoints) -> Sides:
         """‖x‖ <= max|x_i|."""
         return Sides(torch.linalg.vector_norm(p.x), p.x.abs().amax())
 
-    draws = st.builds(PointsRecipe, st.integers(1, 4), st.integers(0, 10**6))
+    draws = st.builds(KilledPointsRecipe, st.integers(1, 4), st.integers(0, 10**6))
     register = theorem(
         "KILL-norm:proved",
         source=Source("tests", "none"),
