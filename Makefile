@@ -8,7 +8,7 @@ LANES   ?= 1000000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness kills bench clean
+.PHONY: help verify test lint soundness kills mutants bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,17 @@ soundness: $(VENV)/.ready ## compare a million screened numbers with ball arithm
 
 kills: $(VENV)/.ready ## kill 300 runs at random moments: nothing reported may be lost (a few minutes)
 	$(BIN)/python -m pytest tests/campaigns/run_kills.py -q -s
+
+MUTATED := verdict:test_verdict_lanes.py,test_verdict.py \
+	proof/finding:proof/test_finding_edges.py,proof/test_finding.py \
+	rigor/enclosure:rigor/test_rounding_constants.py,rigor/test_enclosure.py \
+	rigor/arithmetic:rigor/test_rounding_constants.py \
+	rigor/decisions:rigor/test_decision_edges.py,rigor/test_decisions.py
+
+mutants: $(VENV)/.ready ## break the verdict and the enclosure kernels in every small way (an hour); tests/MUTATION.md says what may be left
+	@for pair in $(MUTATED); do \
+		$(BIN)/python tests/campaigns/run_mutants.py boundcheck/$${pair%%:*}.py $$(echo $${pair#*:} | tr , '\n' | sed 's|^|tests/|'); \
+	done
 
 bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s

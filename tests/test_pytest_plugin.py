@@ -114,7 +114,10 @@ def test_a_file_found_for_its_theorem_gives_its_claims_alone(pytester: pytest.Py
     """Whether its functions are tests is for `python_files` to say, or for whoever names the file."""
     text = PREAMBLE + RIGHT + "\ndef test_long_campaign():\n    assert False\n"
     (pytester.path / "run_campaign.py").write_text(text)
-    for args, names in (((".",), ["MY-right:proved"]), (("run_campaign.py",), ["MY-right:proved", "test_long_campaign"])):
+    for args, names in (
+        ((".",), ["MY-right:proved"]),
+        (("run_campaign.py",), ["MY-right:proved", "test_long_campaign"]),
+    ):
         result = run(pytester, *args, *FAST, "--collect-only", "-q")
         assert sorted(line.split("::")[-1] for line in result.outlines if "::" in line) == names
 
