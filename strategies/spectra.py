@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
+from boundcheck.geometry import rotation as rotation
 from boundcheck.strategies.lanes import LaneStream
 
 SpectrumKind = Literal["isotropic", "spiked", "power_law", "conditioned", "any"]
@@ -54,13 +55,6 @@ def log_eigenvalues(stream: LaneStream, kind: SpectrumKind, dim: int, *, max_con
 def eigenvalues(stream: LaneStream, kind: SpectrumKind, dim: int, *, max_condition: float = 100.0) -> Tensor:
     """Positive eigenvalues, decreasing, the largest 1: `[lanes, dim]`; see `log_eigenvalues`."""
     return torch.exp(log_eigenvalues(stream, kind, dim, max_condition=max_condition))
-
-
-def rotation(free: Tensor) -> Tensor:
-    """The Cayley transform of a free square matrix M: (I - S)·(I + S)⁻¹ with S = (M - Mᵀ)/2, orthogonal by construction."""
-    skew = 0.5 * (free - free.mT)
-    identity = torch.eye(free.shape[-1], dtype=free.dtype, device=free.device)
-    return torch.linalg.solve(identity + skew, identity - skew)
 
 
 def shaped_inputs(noise: Tensor, values: Tensor, turn: Tensor) -> Tensor:

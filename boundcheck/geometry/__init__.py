@@ -4,6 +4,13 @@ from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadrat
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
+from boundcheck.geometry.policy import (
+    BernoulliPolicy,
+    GaussianPolicy,
+    HadamardPolicy,
+    Policy,
+    exponential_remainder,
+)
 from boundcheck.geometry.spectrum import (
     eigenvalues,
     largest_eigenvalue,
@@ -15,17 +22,24 @@ from boundcheck.geometry.spectrum import (
     smallest_singular_value,
     solve,
 )
+from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
 
 __all__ = [
+    "BernoulliPolicy",
     "Family",
+    "GaussianPolicy",
     "GeneralQuadratic",
+    "HadamardPolicy",
     "Linear",
+    "Policy",
     "Quadratic",
     "TangentOverlap",
     "TangentOverlaps",
     "TwoLayer",
     "eigenvalues",
+    "exponential_remainder",
     "family_overlaps",
+    "free_of_unit",
     "largest_eigenvalue",
     "largest_singular_value",
     "matrix_exponential",
@@ -34,13 +48,16 @@ __all__ = [
     "project",
     "project_onto_rows",
     "rank",
+    "rotation",
     "row_space",
     "singular_values",
     "smallest_eigenvalue",
     "smallest_singular_value",
     "softplus",
     "solve",
+    "symmetric",
     "tangent_kernel",
     "tangent_overlap",
     "tangent_overlaps",
+    "unit_vector",
 ]

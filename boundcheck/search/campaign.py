@@ -151,9 +151,8 @@ class _Campaign:
             self.notes = self.claim.notes(problem)
 
     def _proofs_a_batch(self) -> int:
-        """A share of the budget, so that one structure does not take it all."""
-        profile = self.options.profile
-        return max(16, profile.proofs // (profile.structures * profile.batches))
+        """A share of what is left of the budget, so that one structure does not take it all."""
+        return max(16, self.judge.proofs // 4)
 
     def _try_mutants(self, problem: Problem, judgement: Judgement) -> None:
         for mutant in self.claim.mutants:

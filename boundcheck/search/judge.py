@@ -28,7 +28,7 @@ class Judge:
 
     Attributes:
         claim: what is judged.
-        proofs: how many more lanes may be tried in ball arithmetic.
+        proofs: how many more lanes that floats leave open may be tried in ball arithmetic (those of an identity are not counted).
         patience: after how many undecided ones in a row the rest of a batch is left open.
         evaluator: the floats. certifier: the balls.
 
@@ -45,9 +45,11 @@ class Judge:
         self.certifier = Certifier(self.claim)
 
     def __call__(self, problem: Problem, *, most: int | None = None) -> Judgement:
-        """Every lane by floats, then at most `most` of the open ones by balls."""
+        """Every lane by floats, then at most `most` of the open ones by balls: of an identity, which no float decides, all."""
         screened = self.evaluator(problem)
         budget = self.proofs if most is None else min(self.proofs, most)
+        if screened.identity and budget > 0:
+            budget = problem.lanes
         return self._sharpened(problem, screened, budget)
 
     def catches(self, problem: Problem, mutant: Mutant, held: Tensor) -> bool:
@@ -78,7 +80,7 @@ class Judge:
         failures = 0
         for lane in lanes[:budget]:
             decided = self.certifier.decide(problem, lane, screened)
-            self.proofs -= 1
+            self.proofs -= not screened.identity
             status[lane] = decided
             if decided in (*HOLDING, *BREAKING):
                 for _, mask in accepted.values():
