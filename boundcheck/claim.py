@@ -158,6 +158,9 @@ def scaled(factor: "str | int | Fraction") -> Callable[[Statement], Statement]:
 
 
 Input = Literal["generated", "real"]
+Refutation = Literal["instance", "order"]
+"""How a false statement falls: by one instance; or, where a constant is left open, by one whose larger side is 0 in exact
+arithmetic (a coefficient of a power series, say), so that no constant helps."""
 Draws = SearchStrategy[Any]
 MutantSpec = Mapping[str, str | int | Fraction] | Callable[[Statement], Statement]
 
@@ -248,7 +251,7 @@ def theorem(
         equality: a strategy of instances on which both sides agree.
         equality_at: of a problem's structure, whether both sides can agree there (`lambda p: p.family.outputs_count == 1`).
             No arithmetic with errors can decide an inequality where it is an equality: such instances are counted apart.
-        refuted_by: for a printed statement that is false: how it falls ("instance").
+        refuted_by: for a printed statement that is false: how it falls ("instance", or "order" where no constant helps).
         input: "real" for measured data: such rows inform and never gate.
         group: claims of one group share solved batches and run in one process.
         notes: for real input: a sentence on what the measured premises say.
@@ -363,8 +366,10 @@ def _validate(claim: Claim) -> None:
         raise BoundcheckError(
             f"{claim.key} is {claim.stance} and refuted_by={claim.refuted_by!r}", expected="stance printed"
         )
-    if false_as_printed and claim.refuted_by != "instance":
-        raise BoundcheckError(f"refuted_by={claim.refuted_by!r} on {claim.key}", expected='"instance"')
+    if false_as_printed and claim.refuted_by not in get_args(Refutation):
+        raise BoundcheckError(
+            f"refuted_by={claim.refuted_by!r} on {claim.key}", expected=f"one of {', '.join(get_args(Refutation))}"
+        )
     gates = claim.input == "generated" and claim.stance is not Stance.CONJECTURED
     if gates and not false_as_printed and not claim.mutants:
         raise BoundcheckError(

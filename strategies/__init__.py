@@ -2,6 +2,7 @@
 
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
+from boundcheck.strategies.instability import instabilities, relaxed_instabilities, skill_steps
 from boundcheck.strategies.models import (
     curved_models,
     general_quadratic_models,
@@ -20,9 +21,12 @@ __all__ = [
     "displacements",
     "fine_tunings",
     "general_quadratic_models",
+    "instabilities",
     "linear_models",
     "models",
     "quadratic_models",
+    "relaxed_instabilities",
     "setups",
+    "skill_steps",
     "two_layer_models",
 ]

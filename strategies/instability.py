@@ -4,14 +4,14 @@ The condition holds by construction (see `boundcheck.dynamics.Instability`); wha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Literal, TypeVar, get_args
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from boundcheck.dynamics.instability import Instability, SkillStep
+from boundcheck.dynamics.instability import Instability, RelaxedInstability, SkillStep
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, Policy, free_of_unit
 from boundcheck.strategies.lanes import LaneStream
@@ -24,7 +24,9 @@ _POLICIES: dict[PolicyKind, type[Policy]] = {
     "bernoulli": BernoulliPolicy,
 }
 
+BENDS = (0.0, 1.0, 1.0)
 Overlap = Literal["none", "some", "any"]
+_R = TypeVar("_R", bound="SkillRecipe")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class SkillRecipe:
         """Lanes first, …, first + lanes - 1.
 
         A third of the displacements are of any size; a third are such that curvature undoes a fair part of J·D, as far as one
-        output's can; the others lie in M.
+        output's can; the others lie in M, except where the outputs are affine and F has a tail (each bound is attained there).
         """
         stream = LaneStream(self.seed, lanes, first)
         skill = SkillStep(**_skill(self, stream), step=torch.zeros(lanes, self.parameters, dtype=torch.float64))
@@ -66,6 +68,8 @@ class SkillRecipe:
         size = torch.where(usable, undone * stream.uniform(low=0.7, high=1.2), stream.log_uniform(1e-3, 2.0))
         within = (skill.sensitive_basis @ stream.normal(d, 1)).squeeze(-1) * stream.log_uniform(1e-3, 1.0)[:, None]
         kind = stream.uniform()[:, None]
+        if self.bend == 0 and d < self.policy.outputs:
+            within = anywhere
         step = torch.where(kind < 1 / 3, anywhere, torch.where(kind < 2 / 3, against * size[:, None], within))
         return replace(skill, step=step)
 
@@ -112,6 +116,21 @@ class InstabilityRecipe(SkillRecipe):
         return replace(still, time=time, overlap=overlap)
 
 
+@dataclass(frozen=True)
+class RelaxedRecipe(InstabilityRecipe):
+    """The structure of a batch of flows away from a model that is not optimal for its skill (Assumption 4)."""
+
+    def build(self, lanes: int, first: int = 0) -> RelaxedInstability:
+        """Lanes first, …, first + lanes - 1."""
+        aligned = InstabilityRecipe.build(self, lanes, first)
+        stream = LaneStream(self.seed + 2**32, lanes, first)
+        return RelaxedInstability(
+            **{f.name: getattr(aligned, f.name) for f in fields(Instability)},
+            miss=stream.normal() * stream.choice(0.01, 1.0),
+            cubic=stream.normal(self.parameters),
+        )
+
+
 def _toward(stream: LaneStream, d: int) -> Tensor:
     """Free numbers of a uniform direction in d dimensions: `[lanes, d - 1]`."""
     return free_of_unit(stream.unit(d))
@@ -140,8 +159,7 @@ def _skill(recipe: SkillRecipe, stream: LaneStream) -> dict[str, object]:
     roots = top * torch.exp(-share * torch.log(spread))
     roots = roots.sort(dim=-1, descending=True).values
     tail = torch.arange(q) >= d
-    # The tail: a gap below λ_d, exactly 0 now and then.
-    roots = torch.where(tail, roots * stream.choice(0.0, 0.01, 0.5, 0.9)[:, None], roots)
+    roots = torch.where(tail, roots * stream.choice(0.01, 0.5, 0.9)[:, None], roots)  # a gap below λ_d
     bend = stream.normal(q, n, n) * (recipe.bend * stream.log_uniform(0.03, 1.0))[:, None, None, None]
     turn = stream.normal(n, n) * stream.choice(0.0, 1.0)[:, None, None]
     prompt = {
@@ -172,13 +190,14 @@ def instabilities(
     tail: bool = True,
     overlap: Overlap = "any",
     cancelled: Sequence[float] = (0.0, 0.5, 1.0),
+    bends: Sequence[float] = BENDS,
 ) -> st.SearchStrategy[InstabilityRecipe]:
     """Gradient flows of quadratic losses that satisfy the Alignment Instability Condition by construction.
 
     Args:
         kinds: policies. max_outputs: largest q. max_parameters: largest n. tail: whether F may have eigenvalues outside M.
         overlap: of the gradient at θ* with M. cancelled: shares κ of the acceleration's effect that the curvature of the outputs
-            undoes; empty: that curvature is drawn without regard to the flow.
+            undoes; empty: that curvature is drawn without regard to the flow. bends: factors of the rest of that curvature.
 
     """
     if overlap not in get_args(Overlap):
@@ -190,17 +209,26 @@ def instabilities(
         max_parameters,
         tail,
         {"overlap": overlap, "cancelled": tuple(map(float, cancelled))},
+        bends,
+    )
+
+
+def relaxed_instabilities(*, max_outputs: int = 2, max_parameters: int = 4) -> st.SearchStrategy[RelaxedRecipe]:
+    """Flows as in `instabilities`, without first-order effect, from a model that meets Assumption 4 and not Assumption 1."""
+    return _recipes(
+        RelaxedRecipe, ["gaussian"], max_outputs, max_parameters, False, {"overlap": "none", "cancelled": (0.0, 0.5, 1.0)}
     )
 
 
 def _recipes(
-    kind: type[SkillRecipe],
+    kind: type[_R],
     kinds: Sequence[PolicyKind],
     max_outputs: int,
     max_parameters: int,
     tail: bool,
     more: dict[str, object],
-) -> st.SearchStrategy[SkillRecipe]:
+    bends: Sequence[float] = BENDS,
+) -> st.SearchStrategy[_R]:
     if not set(kinds) <= set(KINDS) or not kinds:
         raise BoundcheckError(f"kinds={list(kinds)}", expected=f"some of {', '.join(KINDS)}")
     if not 1 <= max_outputs < max_parameters:
@@ -209,7 +237,7 @@ def _recipes(
         )
 
     @st.composite
-    def draw(draw: st.DrawFn) -> SkillRecipe:
+    def draw(draw: st.DrawFn) -> _R:
         policy = _POLICIES[draw(st.sampled_from(list(kinds)))](draw(st.integers(1, max_outputs)))
         sensitive = draw(st.integers(1, policy.outputs)) if tail else policy.outputs
         parameters = draw(st.integers(max(policy.outputs, sensitive + 1), max_parameters))
@@ -217,7 +245,7 @@ def _recipes(
             policy=policy,
             sensitive=sensitive,
             parameters=parameters,
-            bend=draw(st.sampled_from([0.0, 1.0, 1.0])),
+            bend=draw(st.sampled_from(list(bends))),
             seed=draw(st.integers(0, 2**31 - 1)),
             **more,  # type: ignore[arg-type]
         )

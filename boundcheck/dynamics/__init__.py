@@ -4,6 +4,7 @@ from boundcheck.dynamics import contraction
 from boundcheck.dynamics.descent import descend, limit
 from boundcheck.dynamics.fine_tuning import Displaced, FineTuning, Setup, mean_square
 from boundcheck.dynamics.flow import FlowLimit, flow_limit
+from boundcheck.dynamics.instability import Instability, RelaxedInstability, Skill, SkillStep
 from boundcheck.dynamics.quadratic_flow import QuadraticMotion, quadratic_flow, quadratic_motion
 
 __all__ = [

@@ -271,3 +271,26 @@ class Instability(Skill):
         slope = self.lambda_max.sqrt() + self.bend_norm * self.path_bound
         turning = 3.0 * self.bend_norm * _norm(self.acceleration) * self.growth * self.top_speed
         return slope * self.jerk_bound + turning
+
+
+@dataclass(frozen=True)
+class RelaxedInstability(Instability):
+    """An Instability whose aligned model is not optimal: Assumption 1 fails, Assumption 4 (Appendix C) holds.
+
+    Responses are N((f, h), I) with one more output h = (w·D)³/6, of no first and second derivative at θ*, while the reference
+    distribution has mean (0, m): Δu = ½‖f‖² + ½h² - m·h. Leaves, beside those of an Instability (whose policy is Gaussian):
+        miss `[]` (m), cubic `[n]` (w).
+    """
+
+    miss: Tensor
+    cubic: Tensor
+
+    def relaxed_drop(self, D: Tensor) -> Tensor:
+        """Δu at θ* + D, in expectation over the reference distribution."""
+        extra = (self.cubic * D).sum(-1).pow(3) / 6.0
+        return 0.5 * self.outputs(D).square().sum(-1) + 0.5 * extra.square() - self.miss * extra
+
+    @property
+    def assumption_4(self) -> Tensor:
+        """A C with Δu >= ½DᵀFD - C·‖D‖³ everywhere: ½·β·√λ_1 + |m|·‖w‖³/6."""
+        return 0.5 * self.bend_norm * self.lambda_max.sqrt() + self.miss.abs() * _norm(self.cubic).pow(3) / 6.0
