@@ -159,8 +159,8 @@ def scaled(factor: "str | int | Fraction") -> Callable[[Statement], Statement]:
 
 Input = Literal["generated", "real"]
 Refutation = Literal["instance", "order"]
-"""How a false statement falls: by one instance; or, where a constant is left open, by one whose larger side is 0 in exact
-arithmetic (a coefficient of a power series, say), so that no constant helps."""
+"""How a false statement falls: by one instance; or, where a constant is left open, by one whose larger side is proved to be 0 or
+less (a coefficient of a power series, say) while the smaller is above 0, so that no constant helps."""
 Draws = SearchStrategy[Any]
 MutantSpec = Mapping[str, str | int | Fraction] | Callable[[Statement], Statement]
 

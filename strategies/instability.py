@@ -5,7 +5,7 @@ The condition holds by construction (see `boundcheck.dynamics.Instability`); wha
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from hypothesis import strategies as st
@@ -26,12 +26,12 @@ _POLICIES: dict[PolicyKind, type[Policy]] = {
 
 BENDS = (0.0, 1.0, 1.0)
 Overlap = Literal["none", "some", "any"]
-_R = TypeVar("_R", bound="SkillRecipe")
+_R = TypeVar("_R", bound="_Sizes")
 
 
 @dataclass(frozen=True)
-class SkillRecipe:
-    """The structure of a batch of skills with a displacement each.
+class _Sizes:
+    """What the recipes of this module share.
 
     Attributes:
         policy: of q outputs. sensitive: d. parameters: n. bend: how strongly the outputs are curved, a factor (0: affine).
@@ -49,6 +49,11 @@ class SkillRecipe:
     def label(self) -> str:
         """Policy and sizes."""
         return f"{type(self.policy).__name__} q={self.policy.outputs} d={self.sensitive} n={self.parameters}"
+
+
+@dataclass(frozen=True)
+class SkillRecipe(_Sizes):
+    """The structure of a batch of skills with a displacement each; its fields are policy, sensitive, parameters, bend, seed."""
 
     def build(self, lanes: int, first: int = 0) -> SkillStep:
         """Lanes first, …, first + lanes - 1.
@@ -75,7 +80,7 @@ class SkillRecipe:
 
 
 @dataclass(frozen=True)
-class InstabilityRecipe(SkillRecipe):
+class InstabilityRecipe(_Sizes):
     """The structure of a batch of flows that leave θ* with parameters ε and γ.
 
     Attributes:
@@ -87,7 +92,7 @@ class InstabilityRecipe(SkillRecipe):
     cancelled: tuple[float, ...] = (0.0, 0.5, 1.0)
     overlap: Overlap = "any"
 
-    def build(self, lanes: int, first: int = 0) -> Instability:  # type: ignore[override]
+    def build(self, lanes: int, first: int = 0) -> Instability:
         """Lanes first, …, first + lanes - 1."""
         stream = LaneStream(self.seed, lanes, first)
         skill = _skill(self, stream)
@@ -150,7 +155,7 @@ def _horizon(still: Instability) -> Tensor:
     return torch.minimum(3.0 * still.coupling / jerk.clamp(min=1e-300), 1.0 / size.clamp(min=1e-2))
 
 
-def _skill(recipe: SkillRecipe, stream: LaneStream) -> dict[str, object]:
+def _skill(recipe: _Sizes, stream: LaneStream) -> dict[str, Any]:
     """Structure and leaves of a Skill."""
     q, n, d = recipe.policy.outputs, recipe.parameters, recipe.sensitive
     spread = stream.log_uniform(1.0, 10.0)[:, None]
@@ -162,9 +167,7 @@ def _skill(recipe: SkillRecipe, stream: LaneStream) -> dict[str, object]:
     roots = torch.where(tail, roots * stream.choice(0.01, 0.5, 0.9)[:, None], roots)  # a gap below λ_d
     bend = stream.normal(q, n, n) * (recipe.bend * stream.log_uniform(0.03, 1.0))[:, None, None, None]
     turn = stream.normal(n, n) * stream.choice(0.0, 1.0)[:, None, None]
-    prompt = {
-        name: torch.exp(0.5 * stream.normal(*shape)) for name, shape in recipe.policy.prompt_shapes.items()
-    }
+    prompt = {name: torch.exp(0.5 * stream.normal(*shape)) for name, shape in recipe.policy.prompt_shapes.items()}
     return {
         "policy": recipe.policy, "sensitive": d, "turn": turn, "roots": roots, "bend": bend, "prompt": prompt,
     }  # fmt: skip
@@ -216,7 +219,12 @@ def instabilities(
 def relaxed_instabilities(*, max_outputs: int = 2, max_parameters: int = 4) -> st.SearchStrategy[RelaxedRecipe]:
     """Flows as in `instabilities`, without first-order effect, from a model that meets Assumption 4 and not Assumption 1."""
     return _recipes(
-        RelaxedRecipe, ["gaussian"], max_outputs, max_parameters, False, {"overlap": "none", "cancelled": (0.0, 0.5, 1.0)}
+        RelaxedRecipe,
+        ["gaussian"],
+        max_outputs,
+        max_parameters,
+        False,
+        {"overlap": "none", "cancelled": (0.0, 0.5, 1.0)},
     )
 
 
@@ -226,7 +234,7 @@ def _recipes(
     max_outputs: int,
     max_parameters: int,
     tail: bool,
-    more: dict[str, object],
+    more: dict[str, Any],
     bends: Sequence[float] = BENDS,
 ) -> st.SearchStrategy[_R]:
     if not set(kinds) <= set(KINDS) or not kinds:
@@ -247,8 +255,7 @@ def _recipes(
             parameters=parameters,
             bend=draw(st.sampled_from(list(bends))),
             seed=draw(st.integers(0, 2**31 - 1)),
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
     return draw()
-

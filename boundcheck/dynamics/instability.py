@@ -30,7 +30,8 @@ def _bilinear(form: Tensor, x: Tensor, y: Tensor) -> Tensor:
 class Skill(Problem):
     """An aligned model and one skill: outputs f(D) = J·D + ½·B[D, D] of the displacement D = θ - θ*, turned into a policy.
 
-    The policy is whitened (`boundcheck.geometry.Policy`), so that the Fisher matrix at θ* is F = JᵀJ, and J = diag(μ)·Vᵀ with V
+    The policy is whitened (`boundcheck.geometry.Policy`), so that the Fisher matrix at θ* is F = JᵀJ, and J = diag(μ)·Vᵀ with
+    V
     orthonormal columns: the eigenvalues of F are μ² (and 0), its eigenvectors the columns of V. M is the span of the first d.
 
     Structure: policy (q outputs), sensitive (d, 1 <= d <= q). Leaves, without the lane axis (n >= q parameters):
@@ -158,13 +159,11 @@ class Instability(Skill):
     """A Skill and a quadratic fine-tuning loss whose gradient flow leaves θ* with the parameters ε and γ of Definition 5.1.
 
     The gradient is g(θ* + D) = v + A·D. Leaves, beside those of a Skill:
-        overlap `[]` (ε), heading `[d - 1]` (u, a unit vector by `unit_vector`), drift `[n - d]` (w): v = ε·V_d·u + V_⊥·w,
-        so that ‖P·v‖ = ε;
-        coupling `[]` (γ), steering `[d - 1]` (s, a unit vector), aside `[n - d]` (b): a = V_d·diag(γ/μ)·s + V_⊥·b, so that
-        ‖F^{1/2}·P·a‖ = γ;
-        hessian `[n, n]` (S): A = (a·vᵀ + v·aᵀ)/‖v‖² - (v·a)·v·vᵀ/‖v‖⁴ + Q·S·Q with Q = I - v·vᵀ/‖v‖², so that ∇g·g = A·v = a;
-        cancelled `[]` (κ): B_k = -κ·(J·a)_k·v·vᵀ/‖v‖⁴ + Q·S_k·Q with S_k from `bend`, so that B[v, v] = -κ·J·a;
-        time `[]` (t).
+        overlap `[]` (ε), heading `[d - 1]` (u, a unit vector by `unit_vector`), drift `[n - d]` (w): v = ε·V_d·u + V_⊥·w, so
+        that ‖P·v‖ = ε; coupling `[]` (γ), steering `[d - 1]` (s, a unit vector), aside `[n - d]` (b): a = V_d·diag(γ/μ)·s +
+        V_⊥·b, so that ‖F^{1/2}·P·a‖ = γ; hessian `[n, n]` (S): A = (a·vᵀ + v·aᵀ)/‖v‖² - (v·a)·v·vᵀ/‖v‖⁴ + Q·S·Q with Q = I -
+        v·vᵀ/‖v‖², so that ∇g·g = A·v = a; cancelled `[]` (κ): B_k = -κ·(J·a)_k·v·vᵀ/‖v‖⁴ + Q·S_k·Q with S_k from `bend`, so
+        that B[v, v] = -κ·J·a; time `[]` (t).
     Where `designed` is False, κ plays no part: B is the symmetric part of `bend`, as in a Skill.
     """
 
@@ -207,9 +206,7 @@ class Instability(Skill):
     @cached_property
     def acceleration(self) -> Tensor:
         """a = ∇g·g at θ*, the second derivative of the flow: `[..., n]`."""
-        return self._placed(
-            self.coupling[..., None] * unit_vector(self.steering) / self.sensitive_roots, self.aside
-        )
+        return self._placed(self.coupling[..., None] * unit_vector(self.steering) / self.sensitive_roots, self.aside)
 
     @cached_property
     def _across(self) -> Tensor:
@@ -227,7 +224,7 @@ class Instability(Skill):
         return (outer + outer.mT - along * v[..., :, None] * v[..., None, :]) / square + free
 
     @cached_property
-    def curvature(self) -> Tensor:  # noqa: D102
+    def curvature(self) -> Tensor:
         if not self.designed:
             return symmetric(self.bend)
         v, across = self.velocity, self._across[..., None, :, :]

@@ -1,8 +1,8 @@
 """Policies whose Fisher matrix at the aligned model is a Gram matrix JᵀJ exactly.
 
-A policy turns outputs f `[q]`, 0 at the aligned model, into distributions over responses. All of these are *whitened*: at f = 0 the
-variance of the log-likelihood ratio along a change w of the outputs is ‖w‖², so that F = JᵀJ for the Jacobian J of the outputs, and
-E Var(log-ratio) = ‖f‖² for outputs f.
+A policy turns outputs f `[q]`, 0 at the aligned model, into distributions over responses. All of these are *whitened*: at f =
+0 the variance of the log-likelihood ratio along a change w of the outputs is ‖w‖², so that F = JᵀJ for the Jacobian J of the
+outputs, and E Var(log-ratio) = ‖f‖² for outputs f.
 """
 
 from abc import ABC, abstractmethod
@@ -55,13 +55,13 @@ class Policy(Part, ABC):
 class GaussianPolicy(Policy):
     """Responses N(f, I): KL = ½‖f‖², without any remainder."""
 
-    def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         return 0.5 * outputs.square().sum(-1)
 
-    def lower_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def lower_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         return torch.full_like(outputs[..., 0], 0.5)
 
-    def upper_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def upper_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         return torch.full_like(outputs[..., 0], 0.5)
 
 
@@ -71,10 +71,10 @@ class _CategoricalPolicy(Policy, ABC):
     def spread(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         """R, the largest difference between the logits of two responses to one prompt."""
 
-    def lower_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def lower_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         return exponential_remainder(-self.spread(outputs, prompt))
 
-    def upper_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def upper_factor(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         return exponential_remainder(self.spread(outputs, prompt))
 
 
@@ -98,11 +98,11 @@ class HadamardPolicy(_CategoricalPolicy):
         """z of each response, of mean 0: `[..., 2^j]`."""
         return outputs @ outputs.new_tensor(_signs(self.outputs)).mT
 
-    def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         logits = self.logits(outputs)
         return torch.log1p((torch.expm1(logits) - logits).mean(-1))
 
-    def spread(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def spread(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         logits = self.logits(outputs)
         return logits.amax(-1) - logits.amin(-1)
 
@@ -115,7 +115,7 @@ class BernoulliPolicy(_CategoricalPolicy):
     """
 
     @property
-    def prompt_shapes(self) -> dict[str, tuple[int, ...]]:  # noqa: D102
+    def prompt_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weights": (self.outputs,)}
 
     def half_logits(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
@@ -123,12 +123,12 @@ class BernoulliPolicy(_CategoricalPolicy):
         weights = prompt["weights"]
         return outputs * weights.square().sum(-1, keepdim=True).sqrt() / weights.abs()
 
-    def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         # log cosh(h) = log(1 + 2·sinh²(h/2)) loses nothing at small h.
         half = self.half_logits(outputs, prompt)
         squares = prompt["weights"].square()
         kl = torch.log1p(2.0 * torch.sinh(0.5 * half).square())
         return (squares * kl).sum(-1) / squares.sum(-1)
 
-    def spread(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:  # noqa: D102
+    def spread(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         return 2.0 * self.half_logits(outputs, prompt).abs().amax(-1)

@@ -1,11 +1,11 @@
-"""Matrices and vectors with a structure, as rational functions of free numbers: a premise about them then cannot be off by a rounding."""
+"""Matrices and vectors with a structure, as rational functions of free numbers: no premise about them is off by a rounding."""
 
 import torch
 from torch import Tensor
 
 
 def rotation(free: Tensor) -> Tensor:
-    """The Cayley transform (I - S)·(I + S)⁻¹ of S = (M - Mᵀ)/2, orthogonal for any square M `[..., n, n]`; the identity for M = 0."""
+    """The Cayley transform (I - S)·(I + S)⁻¹ of S = (M - Mᵀ)/2: orthogonal for any M `[..., n, n]`, the identity for M = 0."""
     skew = 0.5 * (free - free.mT)
     identity = torch.eye(free.shape[-1], dtype=free.dtype, device=free.device)
     return torch.linalg.solve_ex(identity + skew, identity - skew).result
@@ -18,7 +18,7 @@ def unit_vector(free: Tensor) -> Tensor:
 
 
 def free_of_unit(unit: Tensor) -> Tensor:
-    """The x `[..., k - 1]` with `unit_vector(x)` equal to a unit vector `[..., k]` (up to rounding), which must not be (0, …, 0, 1)."""
+    """The x `[..., k - 1]` whose `unit_vector` is a unit vector `[..., k]` other than (0, …, 0, 1), up to rounding."""
     return unit[..., :-1] / (1.0 - unit[..., -1:])
 
 

@@ -183,6 +183,7 @@ class _Campaign:
     def verdict(self) -> tuple[Verdict, str]:
         """The claim's verdict and the reason for it."""
         self.tally.certified = self.finder.certified
+        self.tally.no_constant_helps = self.finder.no_constant_helps
         self.tally.uncertified_because = self.finder.reason
         verdict, reason = self.tally.verdict(self.options.profile)
         unknown = sorted(self.judge.evaluator.unknown)

@@ -37,6 +37,11 @@ class Certificate:
     premises: tuple[str, ...]
     reason: str = ""
 
+    @property
+    def no_constant_helps(self) -> bool:
+        """Whether the larger side is proved to be at most 0, and the smaller above 0: no positive factor puts that right."""
+        return self.status is Status.VIOLATED and any(f.left[0] > 0 and f.right[1] <= 0 for f in self.findings)
+
 
 @dataclass(frozen=True)
 class _Proposition:

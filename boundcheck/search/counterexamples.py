@@ -62,6 +62,7 @@ class Finder:
     Attributes:
         claim: the claim. folder: where counterexamples go. seed: of the campaign. device: of the batches.
         certified: how many of the instances tested were certified.
+        no_constant_helps: whether on one of these the larger side is proved to be at most 0.
         reason: why the first was not certified, if it was not.
         stored: the files, by kind. unstored: why a file could not be written, if one could not.
 
@@ -72,6 +73,7 @@ class Finder:
     seed: int
     device: str = "cpu"
     certified: int = 0
+    no_constant_helps: bool = False
     reason: str = ""
     unstored: str = ""
     stored: dict[Kind, Path] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class Finder:
         for lane in lanes[:CERTIFIED_AT_ONCE]:
             certificate = self._judge.certifier.certify(problem, lane, judgement)
             self.certified += certificate.status is Status.VIOLATED
+            self.no_constant_helps |= certificate.no_constant_helps
             if lane == lanes[0]:
                 self.reason = certificate.reason
                 instance = _Instance(problem.lane(lane).to("cpu"), name, _badness(judgement, lane))
@@ -123,6 +126,7 @@ class Finder:
         certificate = self._judge.certifier.certify(instance.problem, 0, self._judge(instance.problem, most=0))
         good = certificate.status is Status.VIOLATED
         self.certified = max(self.certified, int(good))
+        self.no_constant_helps |= certificate.no_constant_helps
         if good or (certificate.status is Status.VIOLATED_UNCERTIFIED and kind not in self.stored):
             self._store(kind, instance, certificate)
         return good

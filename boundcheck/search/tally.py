@@ -32,6 +32,7 @@ class Tally:
     at_equality: int = 0
     certified: int = 0
     uncertified_because: str = ""
+    no_constant_helps: bool = False
 
     def __post_init__(self) -> None:
         self.caught = {mutant.name: False for mutant in self.claim.mutants}
@@ -124,7 +125,16 @@ class Tally:
         if not self.broken:
             return Verdict.UNREFUTED, f"no counterexample in {self.tested:,} instances (profile {profile.name})"
         verdict, reason = self._violation()
-        return (Verdict.REFUTED if verdict is Verdict.VIOLATED else Verdict.UNREFUTED), reason
+        if verdict is not Verdict.VIOLATED:
+            return Verdict.UNREFUTED, reason
+        if self.claim.refuted_by != "order":
+            return Verdict.REFUTED, reason
+        if self.no_constant_helps:
+            return Verdict.REFUTED, f"{reason}; its larger side is not above 0, so no constant helps"
+        return (
+            Verdict.UNREFUTED,
+            f"{reason}, but a smaller constant may hold: its larger side was nowhere proved to be 0 or less",
+        )
 
     def _no_holds(self) -> tuple[Verdict, str]:
         rates = ", ".join(f"{name}: {count}/{self.stated[name]}" for name, count in self.accepted.items())
@@ -160,7 +170,9 @@ class Tally:
         rows = []
         for name, exact in self.claim.constants.items():
             found = None
-            if best and exact.scales:
+            if self.no_constant_helps and exact.scales == "smaller":
+                found = 0.0
+            elif best and exact.scales:
                 found = float(exact.value) * best if exact.scales == "larger" else float(exact.value) / best
                 found = found if math.isfinite(found) else None
             rows.append(

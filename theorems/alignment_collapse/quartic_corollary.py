@@ -1,22 +1,25 @@
 """Corollary 6.3, the quartic law: refuted, and what holds instead.
 
 Statement (printed): Δu(θ(t)) = Ω(λγ²t⁴) for small t, under the conditions of Theorems 6.1 and 6.2.
-What is wrong: the remainder of Theorem 6.1 along the flow is O(t³), not O(t⁵), and hides what matters. Along the flow the outputs are
-f(t) = -t·Jv + (t²/2)·q + O(t³) with q = J·a + B[v, v]: the acceleration of the *outputs*. The curvature B[v, v] of the outputs can undo J·a
-while γ = ‖F^{1/2}·P·a‖ stays what it is. With F·v = 0 the coefficient of t⁴ in Δu is ‖q‖²/8 exactly; where q = 0 it is 0, and no constant helps.
+What is wrong: the remainder of Theorem 6.1 along the flow is O(t³), not O(t⁵), and hides what matters. Along the flow the
+outputs are f(t) = -t·Jv + (t²/2)·q + O(t³) with q = J·a + B[v, v]: the acceleration of the *outputs*. The curvature B[v, v]
+of the outputs can undo J·a while γ = ‖F^{1/2}·P·a‖ stays what it is. With F·v = 0 the coefficient of t⁴ in Δu is ‖q‖²/8
+exactly; where q = 0 it is 0, and no constant helps.
 Corrected: with η_1 = √(vᵀFv), N_3 >= sup‖f‴‖ over [0, t] and R the spread of the logits' change at time t,
 
     ψ(-R)·(½t²‖q‖ - η_1·t - N_3·t³/6)₊²  <=  Δu  <=  ψ(R)·(½t²‖q‖ + η_1·t + N_3·t³/6)²,
 
-both sides from ‖f(t) + t·Jv - (t²/2)·q‖ <= N_3·t³/6 and the sandwich of `kl_geometry`. *Window*: with γ' = ‖Π·q‖, Π the projection onto the
-outputs that M moves, and t between 4√λ_1·ε/γ' and 3γ'/(4N_3): Δu >= ψ(-R)·γ'²·t⁴/64, for then ‖Π·f‖ >= t²γ'(½ - ¼ - ⅛).
-*Survival*: ‖q‖ >= γ - ‖B[v, v]‖ where F·v = 0 and F has no tail, so Δu >= (t⁴/8)·(γ - β‖v‖²)₊² + O(t⁵). With outputs affine in θ the printed law
-holds with the constant γ²/8 (without the λ).
+both sides from ‖f(t) + t·Jv - (t²/2)·q‖ <= N_3·t³/6 and the sandwich of `kl_geometry`. *Window*: with γ' = ‖Π·q‖, Π the
+projection onto the outputs that M moves, and t between 4√λ_1·ε/γ' and 3γ'/(4N_3): Δu >= ψ(-R)·γ'²·t⁴/64, for then ‖Π·f‖ >=
+t²γ'(½ - ¼ - ⅛).
+*Survival*: ‖q‖ >= γ - ‖B[v, v]‖ where F·v = 0 and F has no tail, so Δu >= (t⁴/8)·(γ - β‖v‖²)₊² + O(t⁵). With outputs affine
+in θ the printed law holds with the constant γ²/8 (without the λ).
 Premises: Definition 5.1 with (d, λ, γ, ε) for all; ε = 0 and no tail for the statements about the order in t.
-How the printed law falls: the coefficient of t⁴ is compared with 2^-64·λγ², by ball arithmetic and again in exact rationals, where it is 0: so
-any constant in the place of 2^-64 falls on the same instance (the second form lets search find nearly cancelling curvatures by itself: 2^-10).
-Appendix C relaxes Assumption 1 to Δu >= ½DᵀFD - C‖D‖³ (Assumption 4). Under it Corollary 6.3 is false even in sign: with a reference
-distribution of another mean than the model's, in an output that moves only to third order, Δu < 0 along the flow.
+How the printed law falls: the coefficient of t⁴ is compared with 2^-64·λγ², by ball arithmetic and again in exact rationals,
+where it is 0: so any constant in the place of 2^-64 falls on the same instance (the second form lets search find nearly
+cancelling curvatures by itself: 2^-10). Appendix C relaxes Assumption 1 to Δu >= ½DᵀFD - C‖D‖³ (Assumption 4). Under it
+Corollary 6.3 is false even in sign: with a reference distribution of another mean than the model's, in an output that moves
+only to third order, Δu < 0 along the flow.
 Source: Corollary 6.3, Theorem 1.3, Lemma C.2.
 """
 
@@ -211,7 +214,7 @@ def relaxed_drop_ge_weighted_movement(
     source=RELAXED,
     stance=Stance.PRINTED,
     over=relaxed_instabilities(),
-    refuted_by="instance",
+    refuted_by="order",
     group=GROUP,
 )
 def relaxed_drop_ge_as_printed(

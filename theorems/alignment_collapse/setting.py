@@ -1,13 +1,13 @@
 """What the numbered results of The Geometry of Alignment Collapse share.
 
-θ* is the aligned model, D = θ - θ*, F the Fisher matrix of the skill at θ*, λ_1 >= λ_2 >= … its eigenvalues, P the projector onto M,
-the span of its d leading eigenvectors, v = g(θ*) the fine-tuning gradient, a = ∇g·g at θ*, J and B[·, ·] the first and second
-derivative of the policy's outputs at θ*. Instances are built, not found: `boundcheck.dynamics.instability` makes them from free
-numbers such that Definition 5.1 holds with the parameters it names, exactly.
+θ* is the aligned model, D = θ - θ*, F the Fisher matrix of the skill at θ*, λ_1 >= λ_2 >= … its eigenvalues, P the projector
+onto M, the span of its d leading eigenvectors, v = g(θ*) the fine-tuning gradient, a = ∇g·g at θ*, J and B[·, ·] the first
+and second derivative of the policy's outputs at θ*. Instances are built, not found: `boundcheck.dynamics.instability` makes
+them from free numbers such that Definition 5.1 holds with the parameters it names, exactly.
 
-**Two readings of O, Ω and "there is t_0".** With constants that may depend on the whole instance, a lower bound whose leading term is
-negative for small t is true of everything. So the statements are checked in the uniform reading: remainders with explicit constants made
-of smoothness bounds, λ_1 and the size of the gradient, and a numerical constant for Ω.
+**Two readings of O, Ω and "there is t_0".** With constants that may depend on the whole instance, a lower bound whose leading
+term is negative for small t is true of everything. So the statements are checked in the uniform reading: remainders with
+explicit constants made of smoothness bounds, λ_1 and the size of the gradient, and a numerical constant for Ω.
 """
 
 import torch

@@ -1,16 +1,18 @@
 """Appendix B: the Fisher matrix moves along the flow, and its top eigenspace with it.
 
-The instances: responses N(f, I) with q = d, so that F(θ) = J(θ)ᵀJ(θ) has rank d and P(θ), its top-d projector, projects onto the rows of
-J(θ) = J + B[D, ·]. With β >= ‖B‖: ‖F(θ) - F‖ <= L_F·‖D‖ for L_F = 2√λ_1·β + β²·r on the ball of radius r, and Λ = λ_d.
+The instances: responses N(f, I) with q = d, so that F(θ) = J(θ)ᵀJ(θ) has rank d and P(θ), its top-d projector, projects onto
+the rows of J(θ) = J + B[D, ·]. With β >= ‖B‖: ‖F(θ) - F‖ <= L_F·‖D‖ for L_F = 2√λ_1·β + β²·r on the ball of radius r, and Λ =
+λ_d.
 
-Proposition B.1 (printed): ‖P(θ - θ*)‖ <= (2L_F/Λ)·‖D‖. That bounds how far θ moved inside M, not how far M turned: false wherever F hardly moves
-(B = 0: the right side is 0). Corrected, as its proof has it: ‖P(θ) - P(θ*)‖_op <= (2L_F/Λ)·‖D‖, with an eigengap Λ > 0.
-Theorem B.3: "there is ρ" with ‖F^{1/2}·P(θ(t))·D‖ >= γt²/2 - √λ_1·εt - ρt² - O(t³) is true of everything (ρ may be large). Proved with the
+Proposition B.1 (printed): ‖P(θ - θ*)‖ <= (2L_F/Λ)·‖D‖. That bounds how far θ moved inside M, not how far M turned: false
+wherever F hardly moves (B = 0: the right side is 0). Corrected, as its proof has it: ‖P(θ) - P(θ*)‖_op <= (2L_F/Λ)·‖D‖, with
+an eigengap Λ > 0. Theorem B.3: "there is ρ" with ‖F^{1/2}·P(θ(t))·D‖ >= γt²/2 - √λ_1·εt - ρt² - O(t³) is true of everything
+(ρ may be large). Proved with the
 ρ of its proof: ρ = 2√λ_1·L_F·G²/Λ, G >= sup‖g‖ on the path, and C'·t³ of Lemma A.6 for the remainder.
-Corollary B.4 (printed): Δu = Ω(t⁴) if γ > ρ. Read with *any* ρ that satisfies (13): false. Where the curvature of the outputs undoes J·a,
-‖F^{1/2}·P(t)·D‖ still grows as γt²/2 (its leading part is ‖½J·a + B[v, v]‖·t², and ½ - 1 is as far from 0 as ½), so that ρ = 0 will do, while Δu has no
-term of order t⁴. Read with the ρ of the proof and ε = 0: true, even for γ > ρ/2, with Δu >= (γ - ρ/2)²·t⁴/8 + O(t⁵), because
-‖B[v, v]‖ <= β‖v‖² <= ρ/2.
+Corollary B.4 (printed): Δu = Ω(t⁴) if γ > ρ. Read with *any* ρ that satisfies (13): false. Where the curvature of the outputs
+undoes J·a, ‖F^{1/2}·P(t)·D‖ still grows as γt²/2 (its leading part is ‖½J·a + B[v, v]‖·t², and ½ - 1 is as far from 0 as ½),
+so that ρ = 0 will do, while Δu has no term of order t⁴. Read with the ρ of the proof and ε = 0: true, even for γ > ρ/2, with
+Δu >= (γ - ρ/2)²·t⁴/8 + O(t⁵), because ‖B[v, v]‖ <= β‖v‖² <= ρ/2.
 Premises: Definition 5.1; λ_d > 0; for B.4 ε = 0 and no tail.
 Source: Proposition B.1, Theorem B.3 (13), Corollary B.4.
 """
@@ -74,9 +76,7 @@ def movement_le_as_printed(
     mutants={"1/5": {"c": "1/5"}},
     group=GROUP,
 )
-def rotation_le(
-    p: SkillStep, c: Tensor = constant(2, printed="2", scales="larger", unit="L_F |D|/Lambda")
-) -> Sides:
+def rotation_le(p: SkillStep, c: Tensor = constant(2, printed="2", scales="larger", unit="L_F |D|/Lambda")) -> Sides:
     """‖P(θ) - P(θ*)‖_op <= (2L_F/Λ)·‖D‖, while the rows of J(θ) stay independent."""
     sensitive_subspace(p)
     larger = c * lipschitz(p, p.step_norm) * p.step_norm / p.gap

@@ -1,14 +1,14 @@
 """Theorem 6.1: moving in the sensitive subspace costs utility, and its "consequently".
 
-Statement (printed): Δu >= ½‖F^{1/2}·P·D‖² - O(‖D‖³) near θ*; consequently ‖P·D‖ >= δ and ‖D‖ small enough give Δu = Ω(λ·δ²), where the
-proof takes ‖D‖ <= λ·δ²/(4C).
+Statement (printed): Δu >= ½‖F^{1/2}·P·D‖² - O(‖D‖³) near θ*; consequently ‖P·D‖ >= δ and ‖D‖ small enough give Δu = Ω(λ·δ²),
+where the proof takes ‖D‖ <= λ·δ²/(4C).
 Premises: Δu = E KL(π* ‖ π_θ) (Assumption 1); P projects onto the top-d eigenspace, λ_d > λ_{d+1}.
-Constants: responses N(f, I) with f = J·D + ½·B[D, D] have Δu = ½‖f‖² >= ½‖JD‖² - ½·⟨JD, B[D, D]⟩, so C = ½·β·√λ_1 with β >= ‖B‖.
-For whitened policies with finitely many responses, globally: Δu >= ψ(-R)·‖f‖² >= ψ(-R)·(‖JD‖ - ½β‖D‖²)₊² (`kl_geometry`), and
-‖JD‖ >= ‖F^{1/2}·P·D‖.
+Constants: responses N(f, I) with f = J·D + ½·B[D, D] have Δu = ½‖f‖² >= ½‖JD‖² - ½·⟨JD, B[D, D]⟩, so C = ½·β·√λ_1 with β >=
+‖B‖. For whitened policies with finitely many responses, globally: Δu >= ψ(-R)·‖f‖² >= ψ(-R)·(‖JD‖ - ½β‖D‖²)₊²
+(`kl_geometry`), and ‖JD‖ >= ‖F^{1/2}·P·D‖.
 What is wrong with the consequence: δ <= ‖D‖ <= λδ²/(4C) is empty unless δ >= 4C/λ, and there the remainder C·‖D‖³ may exceed
-everything: with one output and D along its curvature, f = μ·x - ½β·x² is 0 at x = 2μ/β. Corrected: ‖D‖ <= (λδ²/(4C))^{1/3}, that is
-C‖D‖³ <= λδ²/4.
+everything: with one output and D along its curvature, f = μ·x - ½β·x² is 0 at x = 2μ/β. Corrected: ‖D‖ <= (λδ²/(4C))^{1/3},
+that is C‖D‖³ <= λδ²/4.
 Equality case: B = 0 and D in M, with N(f, I).
 Source: Theorem 6.1 and its proof (A.3); Theorem 1.1 is its informal version.
 """
@@ -121,9 +121,7 @@ def drop_is_quadratic_near_as_printed(
     mutants={"51/100": {"c": "51/100"}},
     group=GROUP,
 )
-def drop_is_quadratic_near(
-    p: SkillStep, c: Tensor = constant("1/4", scales="smaller", unit="lambda delta^2")
-) -> Sides:
+def drop_is_quadratic_near(p: SkillStep, c: Tensor = constant("1/4", scales="smaller", unit="lambda delta^2")) -> Sides:
     """‖P·D‖ = δ and ‖D‖ <= (λδ²/(4C))^(1/3) give Δu >= λδ²/4."""
     sensitive_subspace(p)
     square = p.lambda_d * p.inside(p.step).square().sum(-1)

@@ -1,14 +1,13 @@
 """Theorem 6.2 and Lemma A.6: curvature drives the flow into the sensitive subspace.
 
 Statement (printed): ‖F^{1/2}·P·(θ(t) - θ*)‖ >= γt²/2 - εt - O(t³) along θ' = -g(θ), θ(0) = θ*.
-What is wrong: the gradient's part in M enters as F^{1/2}·P·v, whose norm is up to √λ_1·ε; Lemma A.6 has that factor, the theorem lost it.
-With λ_1 > 1 and the two leading terms opposed, the printed bound fails in the uniform reading.
-Corrected: Lemma A.6, with C'·t³ for the remainder, C' = √λ_1·sup‖D‴‖/6 over [0, t]; for a quadratic loss sup‖D‴‖ <= e^{ht}·‖A·a‖ with
-h = ‖A‖_F.
-Premises: Definition 5.1 with (d, λ, γ, ε); the bound is above 0 (below it says nothing). The ball of the theorem is all of space here, so
-t_0 = ∞.
-Theorem 1.2 (informal) bounds the *unweighted* ‖P·D‖ by Ω(γt²) with the weighted γ of Definition 5.1: false for a universal constant, for it
-loses a factor up to √λ_1; corrected: ‖P·D‖ >= γt²/(2√λ_1) - εt - C″t³, C″ = C'/√λ_1.
+What is wrong: the gradient's part in M enters as F^{1/2}·P·v, whose norm is up to √λ_1·ε; Lemma A.6 has that factor, the
+theorem lost it. With λ_1 > 1 and the two leading terms opposed, the printed bound fails in the uniform reading.
+Corrected: Lemma A.6, with C'·t³ for the remainder, C' = √λ_1·sup‖D‴‖/6 over [0, t]; for a quadratic loss sup‖D‴‖ <=
+e^{ht}·‖A·a‖ with h = ‖A‖_F.
+Premises: Definition 5.1 with (d, λ, γ, ε); the bound is above 0 (below it says nothing). The ball of the theorem is all of
+space here, so t_0 = ∞. Theorem 1.2 (informal) bounds the *unweighted* ‖P·D‖ by Ω(γt²) with the weighted γ of Definition 5.1:
+false for a universal constant, for it loses a factor up to √λ_1; corrected: ‖P·D‖ >= γt²/(2√λ_1) - εt - C″t³, C″ = C'/√λ_1.
 Equality case: A·a = 0, one sensitive direction, v and a opposed in M.
 Numerics: D(t) is a matrix exponential of the loss's Hessian; no integrator.
 Source: Theorem 6.2, Lemma A.6 (12), Theorem 1.2.
@@ -98,9 +97,7 @@ def drift_ge_as_printed(
     refuted_by="instance",
     group=GROUP,
 )
-def movement_ge_as_printed(
-    p: Instability, c: Tensor = constant("1/4", scales="smaller", unit="gamma t^2")
-) -> Sides:
+def movement_ge_as_printed(p: Instability, c: Tensor = constant("1/4", scales="smaller", unit="gamma t^2")) -> Sides:
     """‖P·D(t)‖ >= c·γt² - εt - C″t³ with a universal c (here ¼; any other falls with λ_1 >= 1/c²)."""
     instability(p)
     smaller = c * p.coupling * p.time.square() - p.overlap * p.time - remainder(p)
