@@ -183,6 +183,7 @@ class Claim:
     input: Input = "generated"
     group: str = ""
     notes: Callable[[Problem], str] | None = None
+    undecidable: str = ""
     registered_at: tuple[Path, int] = (Path(), 0)
 
     @property
@@ -238,6 +239,7 @@ def theorem(
     input: Input = "generated",  # noqa: A002 - the record's own word for it
     group: str = "",
     notes: Callable[[Problem], str] | None = None,
+    undecidable: str = "",
 ) -> Callable[[Callable[..., Statement]], Claim]:
     """Register the decorated function as a claim.
 
@@ -254,7 +256,8 @@ def theorem(
         refuted_by: for a printed statement that is false: how it falls ("instance", or "order" where no constant helps).
         input: "real" for measured data: such rows inform and never gate.
         group: claims of one group share solved batches and run in one process.
-        notes: for real input: a sentence on what the measured premises say.
+        notes: of the first batch: a sentence that belongs beside the verdict (what measured premises say, what to compare).
+        undecidable: what the printed statement says that no finite instance can decide, and why: listed, never faked.
 
     Raises:
         BoundcheckError: for a key that is taken, or an option that is off.
@@ -287,6 +290,7 @@ def theorem(
             input=input,
             group=group or identifier,
             notes=notes,
+            undecidable=undecidable,
             registered_at=_caller(),
         )
         _validate(claim)

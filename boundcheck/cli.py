@@ -54,6 +54,8 @@ def list_claims(paths: tuple[Path, ...], stance: str | None) -> None:
     for claim in claims:
         false = " (known to be false)" if claim.refuted_by else ""
         click.echo(f"{claim.key:24} {claim.stance}{false}; {claim.source}\n    {claim.statement}")
+        if claim.undecidable:
+            click.echo(f"    Not decided by instances: {claim.undecidable}")
     click.echo(f"{len(claims)} claims")
 
 

@@ -5,6 +5,7 @@ enter its trace as inputs, each with the radius of its own rounding, so that a m
 certifier can put the exact value in.
 """
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from math import nextafter
@@ -50,11 +51,22 @@ class Exact:
         return double, nextafter(abs(double), float("inf")) - abs(double)
 
     def __str__(self) -> str:
-        return str(self.value)
+        return readable(self.value)
+
+
+_POWER = re.compile(r"2\^(-?\d{1,4})")
+
+
+def readable(value: Fraction) -> str:
+    """A rational as people write it: small powers of two as `2^-64`, the others as `87/100`."""
+    top, bottom = value.numerator, value.denominator
+    if top == 1 and bottom > 2**16 and bottom & (bottom - 1) == 0:
+        return f"2^-{bottom.bit_length() - 1}"
+    return str(value)
 
 
 def exact(text: "str | int | Fraction") -> Fraction:
-    """The rational written in `text`: "1/4", "0.87", 3. Raises BoundcheckError for a float, which is rarely what it says."""
+    """The rational written in `text`: "1/4", "0.87", "2^-64", 3. Raises BoundcheckError for a float, which is rarely what it says."""
     if isinstance(text, float) or not isinstance(text, str | int | Fraction):
         raise BoundcheckError(
             f"the constant {text!r} is a {type(text).__name__}",
@@ -62,7 +74,8 @@ def exact(text: "str | int | Fraction") -> Fraction:
             remedy="write it as a string",
         )
     try:
-        value = Fraction(text)
+        power = _POWER.fullmatch(text) if isinstance(text, str) else None
+        value = Fraction(2) ** int(power[1]) if power else Fraction(text)
         float(value)
         return value
     except OverflowError:

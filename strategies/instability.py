@@ -100,10 +100,11 @@ class InstabilityRecipe(_Sizes):
         kappas = self.cancelled
         zero = torch.zeros(lanes, dtype=torch.float64)
         drift = stream.normal(n - d) * stream.log_uniform(0.1, 2.0)[:, None]
+        whole = d == n  # nothing lies outside M: the gradient has to be inside
         still = Instability(
             **skill,
             designed=bool(kappas),
-            overlap=zero,
+            overlap=stream.log_uniform(0.1, 2.0) if whole else zero,
             heading=_toward(stream, d),
             drift=drift,
             coupling=stream.log_uniform(0.1, 3.0),
@@ -118,7 +119,7 @@ class InstabilityRecipe(_Sizes):
         ratio = stream.log_uniform(1e-2, 2.0)
         some = {"none": 0.0, "some": 1.0, "any": 0.5}[self.overlap]
         overlap = torch.where(stream.uniform() < some, crossover * ratio, zero)
-        return replace(still, time=time, overlap=overlap)
+        return replace(still, time=time, overlap=still.overlap if whole else overlap)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,14 @@ def test_rationals_are_read_exactly(text: Any, value: Fraction) -> None:
     assert str(constant(text)) == str(value)
 
 
+def test_small_powers_of_two_are_written_as_powers() -> None:
+    assert exact("2^-64") == Fraction(1, 2**64)
+    assert exact("2^3") == 8
+    assert str(constant("2^-64")) == "2^-64"
+    assert str(constant("2^-10")) == "1/1024"
+    assert exact(str(constant(Fraction(1, 2**300)))) == Fraction(1, 2**300)
+
+
 @pytest.mark.parametrize("wrong", [0.25, 1.0, math.pi, math.nan, None, [1], b"1/4", 1 + 2j])
 def test_a_float_or_another_type_is_refused_by_name(wrong: Any) -> None:
     with pytest.raises(BoundcheckError) as caught:

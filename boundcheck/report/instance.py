@@ -15,7 +15,7 @@ SHOWN_ENTRIES = 24
 def instance_page(claim: Claim, problem: Problem, findings: Sequence[Finding], premises: Sequence[str]) -> str:
     """What the claim says, the numbers of the instance, and each route's enclosures of margins and sides."""
     lines = [f"{claim.key} ({claim.stance}; {claim.source})", f"    {claim.statement}"]
-    lines += [f"    with {name} = {exact.value}" for name, exact in claim.constants.items()]
+    lines += [f"    with {name} = {exact}" for name, exact in claim.constants.items()]
     lines += ["Instance", *(f"    {line}" for line in numbers(problem))]
     for finding in findings:
         lines += [

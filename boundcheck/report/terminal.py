@@ -19,6 +19,7 @@ def closing_page(entries: Sequence[Entry]) -> str:
         verdict_table(generated) if generated else "",
         constants_table(generated),
         refutations(generated),
+        notes(generated),
         real_table(real),
         problems(entries),
         totals(entries),
@@ -148,8 +149,17 @@ def real_table(entries: Sequence[Entry]) -> str:
     ]
     headers = ["claim", "verdict", "instances", "hardest premise", "median", "tightest"]
     table = str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
-    notes = [fill(f"{_name(e)}: {e['notes']}", width=120, subsequent_indent="    ") for e in entries if e["notes"]]
-    return "\n".join(["Real data (these rows inform and never gate)", table, *notes])
+    return "\n".join(["Real data (these rows inform and never gate)", table, *_notes(entries)])
+
+
+def _notes(entries: Sequence[Entry]) -> list[str]:
+    return [fill(f"{_name(e)}: {e['notes']}", width=120, subsequent_indent="    ") for e in entries if e["notes"]]
+
+
+def notes(entries: Sequence[Entry]) -> str:
+    """What belongs beside the verdicts: figures to compare, and what no instance can decide."""
+    found = _notes(entries)
+    return "\n".join(["Notes", *found]) if found else ""
 
 
 def problems(entries: Sequence[Entry]) -> str:

@@ -103,8 +103,9 @@ class _Campaign:
         self.tally = Tally(claim)
         self.judge = Judge(claim, 0 if claim.input == "real" else options.profile.proofs)  # real rows only inform
         self.finder = Finder(claim, options.counterexamples, options.seed, options.device)
-        self.notes = ""
+        self.notes = f"Not decided by instances: {claim.undecidable}" if claim.undecidable else ""
         self._seen: set[Any] = set()
+        self._noted = False
 
     def explore(self) -> None:
         """Draw structures until the tally is done or the budget is spent."""
@@ -147,8 +148,9 @@ class _Campaign:
         self.tally.add(judgement, problem.identity(), can_be_equal=self.judge.can_be_equal(problem))
         self.finder.look(drawn, problem, judgement)
         self._try_mutants(problem, judgement)
-        if self.claim.notes and not self.notes:
-            self.notes = self.claim.notes(problem)
+        if self.claim.notes and not self._noted:
+            self._noted = True
+            self.notes = " ".join(filter(None, [self.claim.notes(problem), self.notes]))
 
     def _proofs_a_batch(self) -> int:
         """A share of what is left of the budget, so that one structure does not take it all."""

@@ -152,6 +152,33 @@ def test_a_false_printed_claim_that_no_instance_shows_is_unrefuted(options: Opti
     assert run_campaign(fallen, options)["verdict"] == "REFUTED"
 
 
+def nothing_over(p: Points, c: Tensor = constant("2^-64", scales="smaller", unit="|x|^2")) -> Sides:  # type: ignore[assignment]
+    """c·‖x‖² <= (x·x - ‖x‖²), which is 0."""
+    return Sides(c * p.x.square().sum(), (p.x * p.x).sum() - p.x.square().sum())
+
+
+def little_over(p: Points, c: Tensor = constant("2^-64", scales="smaller", unit="|x|^2")) -> Sides:  # type: ignore[assignment]
+    """c·‖x‖² <= 2^-100·‖x‖²."""
+    return Sides(c * p.x.square().sum(), p.x.new_tensor(2.0**-100) * p.x.square().sum())
+
+
+def test_a_statement_with_an_open_constant_falls_only_where_no_constant_helps(options: Options) -> None:
+    fallen = run_campaign(claim_of(nothing_over, stance=Stance.PRINTED, refuted_by="order", mutants={}), options)
+    assert fallen["verdict"] == "REFUTED"
+    assert "no constant helps" in fallen["reason"]
+    assert fallen["constants"][0]["found"] == 0
+    assert fallen["constants"][0]["at"] == "2^-64"
+    open_ = run_campaign(claim_of(little_over, stance=Stance.PRINTED, refuted_by="order", mutants={}), options)
+    assert open_["verdict"] == "UNREFUTED"
+    assert "a smaller constant may hold" in open_["reason"]
+    assert open_["violated"] > 0
+
+
+def test_what_no_instance_decides_stands_beside_the_verdict(options: Options) -> None:
+    entry = run_campaign(claim_of(largest_le_norm, undecidable="infinite sets", notes=lambda p: "seen."), options)
+    assert entry["notes"] == "seen. Not decided by instances: infinite sets"
+
+
 def test_an_equality_case_is_reported_as_attained(options: Options) -> None:
     entry = run_campaign(claim_of(largest_le_norm, equality=points(dim=1)), options)
     assert entry["attained"] is True

@@ -63,9 +63,25 @@ def envelope(p: Instability, sign: float) -> Tensor:
     return 0.5 * t.square() * norm(p.output_acceleration) + sign * slack
 
 
-@theorem("AC-6.3:printed", source=SOURCE, stance=Stance.PRINTED, over=ALIGNED, refuted_by="order", group=GROUP)
+def compared(p: Instability) -> str:
+    """The acceleration of the outputs beside the paper's γ, by how much of it curvature undoes."""
+    share = norm(p.output_acceleration) / p.coupling
+    found = [(kappa, share[p.cancelled == kappa]) for kappa in (0.0, 0.5, 1.0)]
+    words = [f"{float(values.median()):.3g} where kappa is {kappa:g}" for kappa, values in found if len(values)]
+    return f"‖q‖/γ, the acceleration q = J·a + B[v, v] of the outputs beside the paper's γ, is {', '.join(words)} (medians)."
+
+
+@theorem(
+    "AC-6.3:printed",
+    source=SOURCE,
+    stance=Stance.PRINTED,
+    over=ALIGNED,
+    refuted_by="order",
+    group=GROUP,
+    notes=compared,
+)
 def fourth_order_ge_as_printed(
-    p: Instability, c: Tensor = constant("1/18446744073709551616", scales="smaller", unit="lambda gamma^2")
+    p: Instability, c: Tensor = constant("2^-64", scales="smaller", unit="lambda gamma^2")
 ) -> Sides:
     """The coefficient of t⁴ in Δu(θ(t)) is at least c·λγ², for some c > 0 (here 2^-64)."""
     instability(p)
@@ -92,7 +108,7 @@ def fourth_order_of_any_curvature_ge(
     group=GROUP,
 )
 def fourth_order_ge_as_announced(
-    p: Instability, c: Tensor = constant("1/18446744073709551616", scales="smaller", unit="lambda gamma^2")
+    p: Instability, c: Tensor = constant("2^-64", scales="smaller", unit="lambda gamma^2")
 ) -> Sides:
     """In early training alignment degrades as Ω(λγ²t⁴), as the introduction announces Corollary 6.3."""
     instability(p)
@@ -218,7 +234,7 @@ def relaxed_drop_ge_weighted_movement(
     group=GROUP,
 )
 def relaxed_drop_ge_as_printed(
-    p: RelaxedInstability, c: Tensor = constant("1/18446744073709551616", scales="smaller", unit="lambda gamma^2 t^4")
+    p: RelaxedInstability, c: Tensor = constant("2^-64", scales="smaller", unit="lambda gamma^2 t^4")
 ) -> Sides:
     """Corollary 6.3 under Assumption 4: Δu(θ(t)) >= c·λγ²t⁴; falls for every c > 0 at once, since Δu < 0."""
     instability(p)

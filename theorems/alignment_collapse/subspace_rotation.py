@@ -120,7 +120,7 @@ def turned_drift_ge_curvature_coupling(
     group=GROUP,
 )
 def fourth_order_ge_with_any_rho(
-    p: Instability, c: Tensor = constant("1/18446744073709551616", scales="smaller", unit="gamma^2")
+    p: Instability, c: Tensor = constant("2^-64", scales="smaller", unit="gamma^2")
 ) -> Sides:
     """Δu has a term of order t⁴, at least c·γ² for some c > 0 (here 2^-64), if γ > ρ with any ρ for which (13) holds."""
     instability(p)
