@@ -66,7 +66,7 @@ def readable(value: Fraction) -> str:
 
 
 def exact(text: "str | int | Fraction") -> Fraction:
-    """The rational written in `text`: "1/4", "0.87", "2^-64", 3. Raises BoundcheckError for a float, which is rarely what it says."""
+    """The rational written in `text`: "1/4", "0.87", "2^-64", 3. Raises BoundcheckError for a float, rarely what it says."""
     if isinstance(text, float) or not isinstance(text, str | int | Fraction):
         raise BoundcheckError(
             f"the constant {text!r} is a {type(text).__name__}",

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from boundcheck.dynamics.instability import Instability, RelaxedInstability, SkillStep
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, Policy, free_of_unit
+from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy, free_of_unit
 from boundcheck.strategies.lanes import LaneStream
 
 PolicyKind = Literal["gaussian", "softmax", "bernoulli"]
 KINDS: tuple[PolicyKind, ...] = get_args(PolicyKind)
-_POLICIES: dict[PolicyKind, type[Policy]] = {
+_POLICIES: dict[PolicyKind, type[WhitenedPolicy]] = {
     "gaussian": GaussianPolicy,
     "softmax": HadamardPolicy,
     "bernoulli": BernoulliPolicy,
@@ -39,7 +39,7 @@ class _Sizes:
 
     """
 
-    policy: Policy
+    policy: WhitenedPolicy
     sensitive: int
     parameters: int
     bend: float = 1.0
@@ -47,7 +47,7 @@ class _Sizes:
 
     @property
     def label(self) -> str:
-        """Policy and sizes."""
+        """WhitenedPolicy and sizes."""
         return f"{type(self.policy).__name__} q={self.policy.outputs} d={self.sensitive} n={self.parameters}"
 
 

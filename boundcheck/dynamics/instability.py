@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boundcheck.dynamics.quadratic_flow import quadratic_flow
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import Policy, rotation, symmetric, unit_vector
+from boundcheck.geometry import WhitenedPolicy, rotation, symmetric, unit_vector
 from boundcheck.problem import Problem
 
 
@@ -30,16 +30,16 @@ def _bilinear(form: Tensor, x: Tensor, y: Tensor) -> Tensor:
 class Skill(Problem):
     """An aligned model and one skill: outputs f(D) = J·D + ½·B[D, D] of the displacement D = θ - θ*, turned into a policy.
 
-    The policy is whitened (`boundcheck.geometry.Policy`), so that the Fisher matrix at θ* is F = JᵀJ, and J = diag(μ)·Vᵀ with
-    V
-    orthonormal columns: the eigenvalues of F are μ² (and 0), its eigenvectors the columns of V. M is the span of the first d.
+    The policy is whitened (`boundcheck.geometry.WhitenedPolicy`), so that the Fisher matrix at θ* is F = JᵀJ, and J = diag(μ)·Vᵀ
+    with V orthonormal columns: the eigenvalues of F are μ² (and 0), its eigenvectors the columns of V. M is the span of the
+    first d.
 
     Structure: policy (q outputs), sensitive (d, 1 <= d <= q). Leaves, without the lane axis (n >= q parameters):
         turn `[n, n]` (V is its Cayley transform), roots `[q]` (μ), bend `[q, n, n]` (B, its symmetric part), prompt (the
         policy's own numbers).
     """
 
-    policy: Policy
+    policy: WhitenedPolicy
     sensitive: int
     turn: Tensor
     roots: Tensor

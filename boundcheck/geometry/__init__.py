@@ -4,13 +4,6 @@ from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadrat
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
-from boundcheck.geometry.policy import (
-    BernoulliPolicy,
-    GaussianPolicy,
-    HadamardPolicy,
-    Policy,
-    exponential_remainder,
-)
 from boundcheck.geometry.spectrum import (
     eigenvalues,
     largest_eigenvalue,
@@ -23,6 +16,13 @@ from boundcheck.geometry.spectrum import (
     solve,
 )
 from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
+from boundcheck.geometry.whitened import (
+    BernoulliPolicy,
+    GaussianPolicy,
+    HadamardPolicy,
+    WhitenedPolicy,
+    exponential_remainder,
+)
 
 __all__ = [
     "BernoulliPolicy",
@@ -31,11 +31,11 @@ __all__ = [
     "GeneralQuadratic",
     "HadamardPolicy",
     "Linear",
-    "Policy",
     "Quadratic",
     "TangentOverlap",
     "TangentOverlaps",
     "TwoLayer",
+    "WhitenedPolicy",
     "eigenvalues",
     "exponential_remainder",
     "family_overlaps",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from boundcheck.dynamics import Instability, SkillStep
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, Policy
+from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 from boundcheck.strategies.instability import InstabilityRecipe, RelaxedRecipe, SkillRecipe
 
 RECIPES = [
@@ -123,7 +123,7 @@ def test_the_relaxed_drop_is_that_of_a_reference_distribution_with_another_mean(
     assert bool((slack >= -p.assumption_4 * torch.linalg.vector_norm(D, dim=-1) ** 3 - 1e-12).all())
 
 
-def _skill(policy: Policy, sensitive: int, n: int, **changed: Tensor) -> SkillStep:
+def _skill(policy: WhitenedPolicy, sensitive: int, n: int, **changed: Tensor) -> SkillStep:
     leaves = {
         "turn": torch.zeros(1, n, n, dtype=torch.float64),
         "roots": torch.ones(1, policy.outputs, dtype=torch.float64),

@@ -152,12 +152,12 @@ def test_a_false_printed_claim_that_no_instance_shows_is_unrefuted(options: Opti
     assert run_campaign(fallen, options)["verdict"] == "REFUTED"
 
 
-def nothing_over(p: Points, c: Tensor = constant("2^-64", scales="smaller", unit="|x|^2")) -> Sides:  # type: ignore[assignment]
+def nothing_over(p: Points, c: Tensor = constant("2^-64", scales="smaller", unit="|x|^2")) -> Sides:
     """c·‖x‖² <= (x·x - ‖x‖²), which is 0."""
     return Sides(c * p.x.square().sum(), (p.x * p.x).sum() - p.x.square().sum())
 
 
-def little_over(p: Points, c: Tensor = constant("2^-64", scales="smaller", unit="|x|^2")) -> Sides:  # type: ignore[assignment]
+def little_over(p: Points, c: Tensor = constant("2^-64", scales="smaller", unit="|x|^2")) -> Sides:
     """c·‖x‖² <= 2^-100·‖x‖²."""
     return Sides(c * p.x.square().sum(), p.x.new_tensor(2.0**-100) * p.x.square().sum())
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def slack(x: Numbers) -> float:
 
 
 TINY = 2.0**-64
-SIDES: dict[str, Callable[[Numbers], tuple[float, float]]] = {
+SIDES: dict[str, Callable[[Numbers], tuple[Any, Any]]] = {
     "AC-6.1:proved": lambda x: (0.5 * x.moved(x.D) ** 2 - cubic(x), x.drop(x.D)),
     "AC-6.1:global": lambda x: (
         0.5 * (x.moved(x.D) - 0.5 * x.beta * np.linalg.norm(x.D) ** 2) ** 2,
@@ -268,14 +269,28 @@ def test_traced_batches_agree_with_single_instances(key: str) -> None:
 
 def test_the_quartic_law_falls_at_an_instance_one_can_read() -> None:
     """θ* moves along the second axis, accelerates along the first; the one output is x - y²/2 and so, to the order t⁴, 0."""
-    one = torch.ones(1, dtype=torch.float64)
+
+    def full(value: float, *shape: int) -> torch.Tensor:
+        return torch.full((1, *shape), value, dtype=torch.float64)
+
     p = Instability(
-        policy=GaussianPolicy(1), sensitive=1, designed=True,
-        turn=torch.zeros(1, 2, 2, dtype=torch.float64), roots=one[:, None], bend=torch.zeros(1, 1, 2, 2, dtype=torch.float64),
-        prompt={}, overlap=0 * one, heading=torch.zeros(1, 0, dtype=torch.float64), drift=one[:, None], coupling=one,
-        steering=torch.zeros(1, 0, dtype=torch.float64), aside=0 * one[:, None], hessian=torch.zeros(1, 2, 2, dtype=torch.float64),
-        cancelled=one, time=one,
-    )  # fmt: skip
+        policy=GaussianPolicy(1),
+        sensitive=1,
+        designed=True,
+        turn=full(0, 2, 2),
+        roots=full(1, 1),
+        bend=full(0, 1, 2, 2),
+        prompt={},
+        overlap=full(0),
+        heading=full(0, 0),
+        drift=full(1, 1),
+        coupling=full(1),
+        steering=full(0, 0),
+        aside=full(0, 1),
+        hessian=full(0, 2, 2),
+        cancelled=full(1),
+        time=full(1),
+    )
     certificate = Certifier(CLAIMS["AC-6.3:printed"]).certify(p, 0)
     assert certificate.status is Status.VIOLATED
     assert certificate.no_constant_helps
@@ -298,7 +313,7 @@ def test_finite_policies_are_judged_without_a_violation(key: str, policy: Hadama
     assert not bool(judged.broken().any())
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], Status]] = {
     "a projector that is not top-d": ({"roots": [[1.0, 2.0]]}, Status.VACUOUS),
     "no eigengap": ({"roots": [[1.0, 1.0]]}, Status.VACUOUS),
     "no gradient": ({"overlap": [0.0], "drift": [[0.0, 0.0]]}, Status.VACUOUS),

@@ -28,6 +28,7 @@ from torch import Tensor
 from boundcheck.claim import Identity, Sides, Stance, premise, scaled, theorem
 from boundcheck.dynamics import Instability, RelaxedInstability
 from boundcheck.exact import constant
+from boundcheck.problem import Problem
 from boundcheck.strategies import instabilities, relaxed_instabilities
 from boundcheck.theorems.alignment_collapse.setting import (
     alignment_collapse,
@@ -63,8 +64,9 @@ def envelope(p: Instability, sign: float) -> Tensor:
     return 0.5 * t.square() * norm(p.output_acceleration) + sign * slack
 
 
-def compared(p: Instability) -> str:
+def compared(p: Problem) -> str:
     """The acceleration of the outputs beside the paper's γ, by how much of it curvature undoes."""
+    assert isinstance(p, Instability)
     share = norm(p.output_acceleration) / p.coupling
     found = [(kappa, share[p.cancelled == kappa]) for kappa in (0.0, 0.5, 1.0)]
     words = [f"{float(values.median()):.3g} where kappa is {kappa:g}" for kappa, values in found if len(values)]

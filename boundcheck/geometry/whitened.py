@@ -23,7 +23,7 @@ def exponential_remainder(u: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Policy(Part, ABC):
+class WhitenedPolicy(Part, ABC):
     """A whitened policy with `outputs` outputs. `prompt` are its own free numbers, of the shape `prompt_shape`."""
 
     outputs: int
@@ -52,7 +52,7 @@ class Policy(Part, ABC):
 
 
 @dataclass(frozen=True)
-class GaussianPolicy(Policy):
+class GaussianPolicy(WhitenedPolicy):
     """Responses N(f, I): KL = ½‖f‖², without any remainder."""
 
     def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
@@ -66,7 +66,7 @@ class GaussianPolicy(Policy):
 
 
 @dataclass(frozen=True)
-class _CategoricalPolicy(Policy, ABC):
+class _CategoricalPolicy(WhitenedPolicy, ABC):
     @abstractmethod
     def spread(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         """R, the largest difference between the logits of two responses to one prompt."""

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, Policy, exponential_remainder
+from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy, exponential_remainder
 
 POLICIES = [policy(q) for policy in (GaussianPolicy, HadamardPolicy, BernoulliPolicy) for q in (1, 2, 3, 5)]
 
 
-def prompt_of(policy: Policy, seed: int = 0) -> dict[str, Tensor]:
+def prompt_of(policy: WhitenedPolicy, seed: int = 0) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return {
         name: torch.rand(*shape, dtype=torch.float64, generator=generator) + 0.2
@@ -21,7 +21,9 @@ def prompt_of(policy: Policy, seed: int = 0) -> dict[str, Tensor]:
     }
 
 
-def prompts(policy: Policy, f: Tensor, prompt: Mapping[str, Tensor]) -> list[tuple[mpmath.mpf, list[mpmath.mpf]]]:
+def prompts(
+    policy: WhitenedPolicy, f: Tensor, prompt: Mapping[str, Tensor]
+) -> list[tuple[mpmath.mpf, list[mpmath.mpf]]]:
     """(weight, logits) of each prompt, written from the definition."""
     z = [mpmath.mpf(float(x)) for x in f]
     if isinstance(policy, HadamardPolicy):
@@ -35,7 +37,7 @@ def prompts(policy: Policy, f: Tensor, prompt: Mapping[str, Tensor]) -> list[tup
     return [(r[k] ** 2 / total, [0, 2 * z[k] / mpmath.sqrt(r[k] ** 2 / total)]) for k in range(policy.outputs)]
 
 
-def divergence(policy: Policy, f: Tensor, prompt: Mapping[str, Tensor]) -> mpmath.mpf:
+def divergence(policy: WhitenedPolicy, f: Tensor, prompt: Mapping[str, Tensor]) -> mpmath.mpf:
     if isinstance(policy, GaussianPolicy):
         return mpmath.fsum(mpmath.mpf(float(x)) ** 2 for x in f) / 2
     result = mpmath.mpf(0)
@@ -48,7 +50,7 @@ def divergence(policy: Policy, f: Tensor, prompt: Mapping[str, Tensor]) -> mpmat
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 @pytest.mark.parametrize("size", [1.0, 1e-2, 1e-4])
-def test_divergence_is_the_kl_of_the_definition(policy: Policy, size: float) -> None:
+def test_divergence_is_the_kl_of_the_definition(policy: WhitenedPolicy, size: float) -> None:
     generator = torch.Generator().manual_seed(1)
     prompt = prompt_of(policy)
     for _ in range(5):
@@ -60,7 +62,7 @@ def test_divergence_is_the_kl_of_the_definition(policy: Policy, size: float) -> 
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
-def test_the_fisher_matrix_of_the_outputs_is_the_identity(policy: Policy) -> None:
+def test_the_fisher_matrix_of_the_outputs_is_the_identity(policy: WhitenedPolicy) -> None:
     prompt = prompt_of(policy)
     hessian = torch.func.hessian(lambda f: policy.divergence(f, prompt))(
         torch.zeros(policy.outputs, dtype=torch.float64)
@@ -69,7 +71,7 @@ def test_the_fisher_matrix_of_the_outputs_is_the_identity(policy: Policy) -> Non
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
-def test_factors_bracket_the_divergence_and_use_the_true_spread(policy: Policy) -> None:
+def test_factors_bracket_the_divergence_and_use_the_true_spread(policy: WhitenedPolicy) -> None:
     generator = torch.Generator().manual_seed(2)
     prompt = prompt_of(policy, seed=3)
     for size in (0.1, 1.0, 4.0):
