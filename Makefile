@@ -8,7 +8,7 @@ LANES   ?= 1000000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness kills mutants bench clean
+.PHONY: help verify test lint soundness certified kills mutants bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ lint: $(VENV)/.ready
 
 soundness: $(VENV)/.ready ## compare a million screened numbers with ball arithmetic (LANES=1000000, JOBS=2)
 	BOUNDCHECK_LANES=$(LANES) $(BIN)/python -m pytest tests/campaigns/run_soundness.py -n $(JOBS) -q -s
+
+certified: $(VENV)/.ready ## prove a thousand instances of each true claim in ball arithmetic alone (some minutes)
+	$(BIN)/python -m pytest tests/campaigns/run_certified.py -n $(JOBS) -q -s
 
 kills: $(VENV)/.ready ## kill 300 runs at random moments: nothing reported may be lost (a few minutes)
 	$(BIN)/python -m pytest tests/campaigns/run_kills.py -q -s

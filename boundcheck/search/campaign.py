@@ -113,10 +113,11 @@ class _Campaign:
         def visit(drawn: Any) -> None:
             if self.tally.done(self.options.profile) or self._again(drawn):
                 return
+            self.tally.drawn += 1
             for first in self._offsets(drawn):
                 self._count(drawn, first)
 
-        _over(self.claim.over, visit, self.options.profile.examples, self.options.seed)
+        over(self.claim.over, visit, self.options.profile.examples, self.options.seed)
 
     def _again(self, drawn: Any) -> bool:
         """Whether this recipe was drawn before: the same lanes are no new evidence."""
@@ -175,7 +176,7 @@ class _Campaign:
             sharp.append(bool(judgement.equal().any()))
             apart.append(bool(judgement.apart().any()))
 
-        _over(self.claim.equality, visit, 4, self.options.seed)
+        over(self.claim.equality, visit, 4, self.options.seed)
         self.tally.attained = any(sharp) and not any(apart)
 
     def keep_counterexamples(self) -> None:
@@ -246,7 +247,7 @@ class _Campaign:
         }
 
 
-def _over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:
+def over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:
     """Let Hypothesis draw `examples` times; no database, no deadline, the user's own settings untouched.
 
     The first exception of `visit` is raised as it is: Hypothesis would run the example again and call it flaky.

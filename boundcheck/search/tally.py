@@ -28,6 +28,7 @@ class Tally:
     scatter: list[tuple[float, float]] = field(default_factory=list)
     caught: dict[str, bool] = field(default_factory=dict)
     structures: set[Hashable] = field(default_factory=set)
+    drawn: int = 0
     attained: bool | None = None
     at_equality: int = 0
     certified: int = 0
@@ -82,11 +83,14 @@ class Tally:
         if self.counts[Status.INVALID]:
             return True
         if self.broken:
-            return self.claim.refuted_by is None or len(self.structures) >= profile.structures
+            return self.claim.refuted_by is None or self._varied(profile)
         if self.claim.refuted_by is not None:
             return False
-        enough = self.held >= profile.holds and len(self.structures) >= profile.structures
-        return enough and all(self.caught.values())
+        return self.held >= profile.holds and self._varied(profile) and all(self.caught.values())
+
+    def _varied(self, profile: Profile) -> bool:
+        """Whether enough structures were seen; a strategy that has only a few is drawn from twice as often as that, not for ever."""
+        return len(self.structures) >= profile.structures or self.drawn >= 2 * profile.structures
 
     def verdict(self, profile: Profile) -> tuple[Verdict, str]:
         """The claim's verdict and the reason for it."""

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import boundcheck.theorems.alignment_collapse
 import boundcheck.theorems.local_edits  # noqa: F401 - registers the claims
 from boundcheck.claim import registered_claims
 from tests.campaigns import soundness

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import boundcheck.theorems.alignment_collapse
 import boundcheck.theorems.local_edits  # noqa: F401 - registers the claims
 from boundcheck.claim import registered_claims
 from boundcheck.rigor import Enclosure

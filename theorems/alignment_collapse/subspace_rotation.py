@@ -39,6 +39,9 @@ from boundcheck.theorems.alignment_collapse.theorem_6_2 import remainder
 STEPS = skill_steps(kinds=["gaussian"], tail=False)
 FLOWS = instabilities(kinds=["gaussian"], tail=False, cancelled=[0.0], bends=[0.02, 0.2])
 ALIGNED = instabilities(kinds=["gaussian"], tail=False, overlap="none")
+BARELY_CURVED = instabilities(
+    kinds=["gaussian"], tail=False, overlap="none", cancelled=[0.0, 0.1, 0.4], bends=[0.0, 0.1]
+)
 GROUP = "AC-rotation"
 
 
@@ -135,7 +138,7 @@ def fourth_order_ge_with_any_rho(
     "AC-B4:corrected",
     source=alignment_collapse("Corollary B.4"),
     stance=Stance.CORRECTED,
-    over=ALIGNED,
+    over=BARELY_CURVED,
     mutants={"1/7": {"c": "1/7"}},
     group=GROUP,
     equality_at=lambda p: p.designed,
