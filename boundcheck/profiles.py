@@ -12,7 +12,7 @@ class Profile:
     Attributes:
         holds: instances with verified premises and a decided conclusion that a proved claim needs.
         lanes: instances evaluated at once (canonical: a batch is never split).
-        structures: at least so many structures are looked at before a claim may stop (or twice as many draws, where there are fewer).
+        structures: at least so many are looked at before a claim may stop (or twice as many draws, where there are fewer).
         examples: at most so many are drawn.
         batches: batches of each structure (one trace serves them all).
         proofs: at most so many instances that floats leave open are tried in ball arithmetic.

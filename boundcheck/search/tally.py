@@ -89,7 +89,7 @@ class Tally:
         return self.held >= profile.holds and self._varied(profile) and all(self.caught.values())
 
     def _varied(self, profile: Profile) -> bool:
-        """Whether enough structures were seen; a strategy that has only a few is drawn from twice as often as that, not for ever."""
+        """Whether enough structures were seen; of a strategy that has only a few, twice as many draws will do."""
         return len(self.structures) >= profile.structures or self.drawn >= 2 * profile.structures
 
     def verdict(self, profile: Profile) -> tuple[Verdict, str]:
