@@ -141,9 +141,7 @@ def tilts(*, max_classes: int = 8) -> st.SearchStrategy[TiltRecipe]:
 
     """
     _sizes(max_classes=max_classes)
-    return st.builds(
-        TiltRecipe, classes=st.integers(2, max_classes), kind=st.sampled_from(TILT_KINDS), seed=SEEDS
-    )
+    return st.builds(TiltRecipe, classes=st.integers(2, max_classes), kind=st.sampled_from(TILT_KINDS), seed=SEEDS)
 
 
 # -------------------------------------------------------------------------------------------------- softmax-linear policies
@@ -595,7 +593,9 @@ class DirectionRecipe:
         share = share.clamp(max=1 - 1e-6)[:, None]
         weakest = (torch.arange(d) == d - 1).double()
         inside = torch.where((stream.uniform() < 0.3)[:, None], weakest, inside / inside.norm(dim=-1, keepdim=True))
-        mixed = torch.cat([share.sqrt() * inside, (1 - share).sqrt() * outside / outside.norm(dim=-1, keepdim=True)], -1)
+        mixed = torch.cat(
+            [share.sqrt() * inside, (1 - share).sqrt() * outside / outside.norm(dim=-1, keepdim=True)], -1
+        )
         g = (rotation(free) @ mixed[..., None]).squeeze(-1)
         g = torch.where(g[:, -1:] > 0, -g, g)
         return Direction(roots, free, g[:, :-1] / (1 - g[:, -1:]), eta, epsilon, bend, d, self.spectrum)
@@ -783,8 +783,8 @@ class SpectralPairRecipe:
 
     Attributes:
         dim, top: n, k. seed: of the lanes.
-        kind: plane: the k-th and the next eigenvector turn in their plane, up to half a right angle, and b is what brings B nearest
-            to A. swap: they change places, and both values of b lie next to the middle of the gap. any: all turn.
+        kind: plane: the k-th and the next eigenvector turn in their plane, up to half a right angle, and b is what brings B
+            nearest to A. swap: they change places, and both values of b lie next to the middle of the gap. any: all turn.
 
     """
 
@@ -848,7 +848,8 @@ def spectral_pairs(*, max_dim: int = 5) -> st.SearchStrategy[SpectralPairRecipe]
 class LinearLayer(Problem):
     """A layer W = U·Kᵀ on N inputs v_i, with error signals δ_i = U·α_i: activations and errors lie in the span of U.
 
-    Leaves, of which only the whole parts count: basis `[d, r]` (U), rows `[d, r]` (K), inputs `[N, d]`, errors `[N, r]` (α).
+    Leaves, whole numbers (others are rounded to the nearest): basis `[d, r]` (U), rows `[d, r]` (K), inputs `[N, d]` (v), errors
+    `[N, r]` (α).
     """
 
     basis: Tensor
@@ -859,7 +860,7 @@ class LinearLayer(Problem):
     def admissible(self) -> Tensor:
         whole = torch.ones(self.lanes, dtype=torch.bool)
         for leaf in self.leaves().values():
-            whole = whole & (leaf.cpu() == leaf.cpu().trunc()).flatten(1).all(-1)
+            whole = whole & (leaf.cpu() == leaf.cpu().round()).flatten(1).all(-1)
         return whole.to(self.basis.device)
 
     @property
@@ -873,24 +874,31 @@ class LinearLayer(Problem):
         return self.basis.shape[-2]
 
     @property
-    def activations(self) -> Tensor:
-        """W·v_i as rows `[N, d]`, whole numbers."""
-        return _product(_product(_whole(self.inputs), _whole(self.rows)), _whole(self.basis).mT)
+    def inside(self) -> Tensor:
+        """Kᵀ·v_i as rows `[N, r]`: where these and U have rank r, so have the activations."""
+        return nearest(self.inputs) @ nearest(self.rows)
 
     @property
-    def gradients(self) -> Tensor:
-        """G_i = δ_i·v_iᵀ `[N, d, d]`, whole numbers."""
-        signals = _product(_whole(self.errors), _whole(self.basis).mT)
-        return signals.unsqueeze(-1) * _whole(self.inputs).unsqueeze(-2)
+    def activations(self) -> Tensor:
+        """W·v_i as rows `[N, d]`."""
+        return self.inside @ nearest(self.basis).mT
+
+    @property
+    def products(self) -> Tensor:
+        """G_i = δ_i·v_iᵀ `[N, d, d]`, as computed."""
+        signals = nearest(self.errors) @ nearest(self.basis).mT
+        return signals.unsqueeze(-1) * nearest(self.inputs).unsqueeze(-2)
 
 
-def _whole(numbers: Tensor) -> Tensor:
-    return numbers.to(torch.int64)
+def nearest(numbers: Tensor, largest: int = 3) -> Tensor:
+    """The nearest whole number, without any error, of what is at most `largest` in size (else that, with its sign).
 
-
-def _product(left: Tensor, right: Tensor) -> Tensor:
-    """A product of matrices of whole numbers, without rounding."""
-    return (left.unsqueeze(-1) * right.unsqueeze(-3)).sum(-2)
+    It counts how many halves a number has passed. Sums and products of whole numbers come out of floats with a radius; from here
+    without one. Rounding and integers have no rules where a claim is proved, comparing and counting have.
+    """
+    halves = torch.arange(1, 2 * largest, 2, dtype=numbers.dtype, device=numbers.device) / 2
+    size = (numbers.abs().unsqueeze(-1) >= halves).sum(-1).to(numbers.dtype)
+    return torch.where(numbers < 0, -size, size)
 
 
 @dataclass(frozen=True)
@@ -899,7 +907,7 @@ class LinearLayerRecipe:
 
     Attributes:
         width, rank, inputs: d, r, N. seed: of the lanes.
-        kind: coordinates: U spans r of the coordinates. copies: each row of U is one of r rows, up to its sign. any: no such help.
+        kind: coordinates: U spans r of the coordinates. copies: each row of U is one of r rows, up to its sign. any: neither.
 
     """
 
@@ -920,15 +928,16 @@ class LinearLayerRecipe:
         d, r, N = self.width, self.rank, self.inputs
         basis = _small(stream, d, r)
         if self.kind != "any":
-            basis[:, :r] = basis[:, :r] * (1 - torch.eye(r, dtype=torch.float64)) + 7 * torch.eye(r, dtype=torch.float64)
-            signs = torch.sign(_small(stream, d - r, 1) + 0.5)
-            rows = (torch.arange(d - r) % r) if self.kind == "copies" else torch.zeros(d - r, dtype=torch.int64)
-            basis[:, r:] = signs * basis[:, rows] if self.kind == "copies" else 0.0
+            diagonal = torch.eye(r, dtype=torch.float64)
+            basis[:, :r] = (basis[:, :r] * (1 - diagonal)).clamp(-1, 1) + 3 * diagonal
+            signs = torch.where(_small(stream, d - r, 1) < 0, -1.0, 1.0)
+            basis[:, r:] = signs * basis[:, torch.arange(d - r) % r] if self.kind == "copies" else 0.0
         return LinearLayer(basis, _small(stream, d, r), _small(stream, N, d), _small(stream, N, r))
 
 
 def _small(stream: LaneStream, *shape: int) -> Tensor:
-    return torch.floor(stream.uniform(*shape, low=-3.0, high=4.0))
+    """-2, -1, 0, 1 or 2."""
+    return torch.floor(stream.uniform(*shape, low=-2.0, high=3.0))
 
 
 def linear_layers(*, max_width: int = 4) -> st.SearchStrategy[LinearLayerRecipe]:

@@ -1,14 +1,15 @@
 """Lemma B.2: how far the top eigenspace of a symmetric matrix turns when the matrix is changed.
 
-Statement: ‖P_B - P_A‖ <= 2·‖B - A‖/(λ_k(A) - λ_{k+1}(A)), P the orthogonal projectors onto the top k eigenvectors, operator norms.
+Statement: ‖P_B - P_A‖ <= 2·‖B - A‖/(λ_k(A) - λ_{k+1}(A)), P the orthogonal projectors onto the top k eigenvectors,
+operator norms.
 Premises: A and B symmetric, λ_k(A) > λ_{k+1}(A). Where λ_k(B) = λ_{k+1}(B), any choice of P_B.
-Constants (printed and proved 2): where 2·‖B - A‖ >= gap the bound is at least 1, and no two projectors are farther apart. Else, by Weyl,
-λ_{k+1}(B) <= λ_{k+1}(A) + ‖B - A‖ lies below λ_k(A) by at least gap - ‖B - A‖ > gap/2; then sin θ <= ‖B - A‖/(gap - ‖B - A‖) for the
-largest angle θ between two subspaces of equal dimension, and ‖P_B - P_A‖ = sin θ.
-Corrected (sharper, not printed): below half the gap √2 suffices. The sin 2θ theorem gives sin 2θ <= 2·‖B - A‖/gap < 1 along the whole
-segment from A to B, so θ stays below π/4, where sin 2θ >= √2·sin θ.
-Equality case: none below half the gap; 2 is approached as ‖B - A‖ comes down to half the gap with a top eigenvector exchanged for the
-next, √2 as it comes up to half the gap in the plane of the two.
+Constants (printed and proved 2): where 2·‖B - A‖ >= gap the bound is at least 1, and no two projectors are farther
+apart. Else, by Weyl, λ_{k+1}(B) <= λ_{k+1}(A) + ‖B - A‖ lies below λ_k(A) by at least gap - ‖B - A‖ > gap/2; then sin θ
+<= ‖B - A‖/(gap - ‖B - A‖) for the largest angle θ between two subspaces of equal dimension, and ‖P_B - P_A‖ = sin θ.
+Sharper, not printed: below half the gap √2 suffices. The sin 2θ theorem gives sin 2θ <= 2·‖B - A‖/gap < 1
+along the whole segment from A to B, so θ stays below π/4, where sin 2θ >= √2·sin θ.
+Equality case: none below half the gap; 2 is approached as ‖B - A‖ comes down to half the gap with a top eigenvector
+exchanged for the next, √2 as it comes up to half the gap in the plane of the two.
 Numerics: A = V·diag(a)·Vᵀ and B = W·diag(b)·Wᵀ from Cayley transforms V and W, so that the projectors are exact.
 Source: The Geometry of Alignment Collapse, Lemma B.2 (Davis and Kahan).
 """
@@ -58,7 +59,7 @@ def projectors_differ_le_change(
 @theorem(
     "AC-B2:near",
     source=SOURCE,
-    stance=Stance.CORRECTED,
+    stance=Stance.PROVED,
     over=spectral_pairs(),
     mutants={"1.98": {"c": "198/100"}},
     group="AC-rotation",

@@ -1,24 +1,27 @@
 """Section 3, Lemma C.1 and Theorem 6.1 for softmax policies: how far the divergence is from its quadratic form.
 
-Statement (not printed, the tool): for finite p with full support, q ∝ p·exp(w) and R = max w - min w,
-ψ(-R)·Var_p(w) <= KL(p‖q) <= ψ(R)·Var_p(w) with ψ(u) = (exp(u) - u - 1)/u², and |KL - Var_p(w)/2| <= R³/(36·√3).
+Statement (not printed, the tool): for finite p with full support, q ∝ p·exp(w) and R = max w - min w, ψ(-R)·Var_p(w) <=
+KL(p‖q) <= ψ(R)·Var_p(w) with ψ(u) = (exp(u) - u - 1)/u², and |KL - Var_p(w)/2| <= R³/(36·√3).
   Lemma 3.2: u(θ*) - u(θ) = E_x KL(π*‖π_θ) under Assumption 1; without it, E_x[KL(D‖π_θ) - KL(D‖π*)].
   Proposition 3.3: Δu = ½·DᵀFD + O(‖D‖³). Lemma C.1: Δu >= ½·DᵀFD - C·‖D‖³, F the expected outer product of scores.
   Theorem 6.1: Δu >= ½·‖F^½·P·D‖² - O(‖D‖³), P the projector onto the top d eigenvectors of F; here its global form.
-Premises: finitely many prompts and responses, full support; Lemma 3.2 and what follows: π* = D (Assumption 1); from Proposition 3.3
-on: logits linear in the parameters.
-Constants: with f(s) = log E_p[exp(s·w)], κ_s the third cumulant f'''(s) of w under p_s ∝ p·exp(s·w), KL = ∫₀¹ (1 - s)·f''(s) ds.
+Premises: finitely many prompts and responses, full support; Lemma 3.2 and what follows: π* = D (Assumption 1); from
+Proposition 3.3 on: logits linear in the parameters.
+Constants: with f(s) = log E_p[exp(s·w)], κ_s the third cumulant f'''(s) of w under p_s ∝ p·exp(s·w), KL = ∫₀¹ (1 -
+s)·f''(s) ds.
   Sandwich: |κ_s| <= R·f''(s), so exp(-R·s)·Var_p(w) <= f''(s) <= exp(R·s)·Var_p(w), and ∫₀¹ (1 - s)·exp(u·s) ds = ψ(u).
-  Cubic: KL - Var_p(w)/2 = ½·∫₀¹ (1 - s)²·κ_s ds, so it is at most max|κ|/6. Let x = w - E w lie in [-a, b], a + b = R. From
-  (x - b)·(x + c)² <= 0 follows E x³ <= (b - 2c)·E x² + c²·b for every c >= 0. With c = a where b >= 2a, and E x² <= ab, it is
-  at most ab·(b - a) <= R³/(6·√3); with c = b/2 where b < 2a it is at most b³/4 <= (2R/3)³/4, which is less.
-  Proposition 3.3, Lemma C.1: w = Φ_x·D has R <= √2·‖w‖ <= √2·‖Φ_x‖·‖D‖, so C = (√6/54)·E‖Φ_x‖³. Printed: no constant. For
-  infinitely many prompts or responses, "C³" bounds nothing uniformly: with responses of weight p_k and logits s_k·θ, p_k·s_k² can be
-  summable and p_k·|s_k|³ not, and Δu - ½·F·θ² then is no O(|θ|³). On finitely many the constant above always exists, so no
-  finite instance can show that; it is an argument and not a claim here. The same holds of Lemma C.1.
+  Cubic: KL - Var_p(w)/2 = ½·∫₀¹ (1 - s)²·κ_s ds, so it is at most max|κ|/6. Let x = w - E w lie in [-a, b], a + b = R.
+  From (x - b)·(x + c)² <= 0 follows E x³ <= (b - 2c)·E x² + c²·b for every c >= 0. With c = a where b >= 2a, and E x²
+  <= ab, it is at most ab·(b - a) <= R³/(6·√3); with c = b/2 where b < 2a it is at most b³/4 <= (2R/3)³/4, which is
+  less. The same holds of -x.
+  Proposition 3.3, Lemma C.1: w = Φ_x·D has R <= √2·‖w‖ <= √2·‖Φ_x‖·‖D‖, so C = (√6/54)·E‖Φ_x‖³. Printed: no constant.
+  Under smoothness alone both are false for infinitely many responses: with pairs k = 1, 2, … of weight p_k ∝ k^(-1-a),
+  2 < a < 3, and log-odds sin(k·θ) within a pair, every π_θ(y|x) is smooth with third derivatives bounded by a constant
+  times k^(2-a), F is finite, and ½·F·θ² - Δu = Σ p_k·(k²·θ²/8 - log cosh(sin(k·θ)/2)) is of order |θ|^a, more than any
+  C·|θ|³. With finitely many the C above exists, so no finite instance can show that: it is an argument, not a claim.
   Theorem 6.1: Δu >= ψ(-R)·DᵀFD (prompt by prompt, ψ(-R) falls with R) >= ψ(-R)·‖F^½·P·D‖², as F and P commute.
-Equality case: none of the sandwich for w not constant; approached by a rare outcome against all others, of the lowest w (lower
-side) or the highest (upper side). Cubic: two outcomes at odds (1 - 1/√3) : (1 + 1/√3), R → 0.
+Equality case: none of the sandwich for w not constant; approached by a rare outcome against all others, of the lowest w
+(lower side) or the highest (upper side). Cubic: two outcomes at odds (1 - 1/√3) : (1 + 1/√3), R → 0.
 Numerics: KL as log1p(E[expm1(c) - c]) with c = w - E w: nothing of size 1 cancels.
 Source: The Geometry of Alignment Collapse, Lemma 3.2, Proposition 3.3, Theorem 6.1, Lemma C.1.
 """
@@ -50,7 +53,9 @@ def tilted(p: Tilt) -> Tensor:
     return torch.where(p.spread > 0, p.spread, torch.ones_like(p.spread))
 
 
-@theorem("AC-sandwich:lower", source=SANDWICH, stance=Stance.PROVED, over=tilts(), mutants=NEAR_ONE, group="AC-sandwich")
+@theorem(
+    "AC-sandwich:lower", source=SANDWICH, stance=Stance.PROVED, over=tilts(), mutants=NEAR_ONE, group="AC-sandwich"
+)
 def divergence_ge_variance(p: Tilt, c: Tensor = constant(1, scales="smaller", unit="psi(-R) Var")) -> Sides:
     """ψ(-R)·Var_p(w) <= KL(p‖q)."""
     return Sides(smaller=c * psi(-tilted(p)) * p.variance, larger=p.divergence)
@@ -173,9 +178,7 @@ def drop_is_quadratic(
     mutants=NOT_QUITE,
     group="AC-softmax",
 )
-def drop_ge_quadratic(
-    p: LinearPolicy, c: Tensor = constant("1/54", unit="sqrt 6 E|Phi|^3 |D|^3")
-) -> Sides:
+def drop_ge_quadratic(p: LinearPolicy, c: Tensor = constant("1/54", unit="sqrt 6 E|Phi|^3 |D|^3")) -> Sides:
     """Δu >= ½·DᵀFD - C·‖D‖³ with F the expected outer product of scores and C = (√6/54)·E‖Φ_x‖³."""
     rows = (p.prompts[:, None] * p.aligned).sqrt().unsqueeze(-1) * scores(p)
     quadratic = (rows.flatten(0, 1) @ p.displacement).square().sum()

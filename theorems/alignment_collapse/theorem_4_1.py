@@ -1,32 +1,36 @@
 """Theorem 4.1 and its lemmas: what a random update does.
 
-Statement (printed), g uniform on the unit sphere of R^n, Δθ = η·g, F the Fisher matrix, P an orthogonal projector of rank d:
+Statement (printed), g uniform on the unit sphere of R^n, Δθ = η·g, F the Fisher matrix, P an orthogonal projector of
+rank d:
   Lemma A.1: E[g·gᵀ] = I/n. Lemma A.2: E[gᵀAg] = Tr(A)/n for symmetric A.
   Lemma A.3: Pr[|‖Pg‖² - d/n| >= ε·d/n] <= 2·exp(-c·ε²·d) for ε in (0, 1) and some c > 0.
-  Lemma A.4: gᵀFg <= λ_1·‖Pg‖² + λ_{d+1}·(1 - ‖Pg‖²). Lemma A.5: zᵀFz >= λ·‖Pz‖² where λ_d >= λ. P: onto the top d eigenvectors.
-  Theorem 4.1: (1) E[Δu] = η²·Tr(F)/(2n) + O(η³); (2) ‖Pg‖² = Θ(d/n) for any P of rank d, with the probability of Lemma A.3,
-  "this further implies" Δu = O(d·η²·(1 + ε)·λ_1/n).
-What is wrong: (2). On that event the part of g outside Im P is still there, and costs up to η²·λ_{d+1}/2. For F = λ_1·I and
-B = 0, Δu = η²·λ_1/2 for every g, however small d/n is: no constant K helps once n > 2·K·d·(1 + ε). The paper's (9) keeps the term
-and (10) drops it, "when λ_{d+1} is negligible". Also, the last step of the proof of Lemma A.3 takes (1 + ε)/(1 - ε) <= 1 + ε, which
-holds for no ε in (0, 1); the lemma is true all the same.
-Corrected: on the event ‖Pg‖² <= (1 + ε)·d/n, P onto the top d eigenvectors, Δu <= (η²/2)·[λ_1·x + λ_{d+1}·(1 - x)] + C·η³ with
-x = min(1, (1 + ε)·d/n); the bracket grows with x, so Lemma A.4 gives it.
-Premises: 0 < ε < 1; the policy is the Gaussian N(f, I) with f = J·D + ½·B[D, D] and F = JᵀJ, so that Δu = ½·‖f‖² exactly.
-Constants: A.3 with c = (1 - ln 2)/2; printed: none. For t = 1 ± ε, Chernoff's bound for ‖Pg‖² = X/(X + Y), X and Y independent chi-square
-of d and n - d degrees: Pr <= E exp(s·(n·X - t·d·(X + Y))) with s = (t - 1)/(2t·(n - t·d)), which is
-t^(d/2)·(1 + (1 - t)·d/(n - d))^((n-d)/2) <= exp((d/2)·(1 - t + ln t)) (where t·d >= n the probability is 0). Below: ε + ln(1 - ε) <=
--ε²/2. Above: (ε - ln(1 + ε))/ε² falls with ε, so it is at least 1 - ln 2. Each tail is at most exp(-(1 - ln 2)·ε²·d/2). The claims
-leave out where the bound is not below 1: ε²·d <= 2·ln 2/(1 - ln 2) = 4.518….
-  Remainders, β = sup ‖B[g, g]‖ over unit g: Δu = η²·gᵀFg/2 + η³·⟨Jg, B[g, g]⟩/2 + η⁴·‖B[g, g]‖²/8, so C = ½·β·√λ_1 + ⅛·β²·η. Here
-  β² <= Σ_k ‖B_k‖², by Frobenius norms in (2), by operator norms in (1). Averaged, the odd term vanishes and
-  E[g_i·g_j·g_k·g_l] = (δ_ij·δ_kl + δ_ik·δ_jl + δ_il·δ_jk)/(n(n + 2)) gives exactly
-  E[Δu] = η²·Tr(F)/(2n) + η⁴/(8n(n + 2))·Σ_k (2·‖B_k‖_F² + Tr(B_k)²).
-Equality case: A.4 where the top eigenvalues are equal and the others are; A.5 where the top ones are equal and the others 0.
-Numerics: averages over the sphere are exact: of a quadratic, over the vectors ± of any orthonormal basis (the lemmas' proofs need no
-more); of a polynomial of degree 5, over the points ±e_i with weights (4 - n)/(2n(n + 2)) and (±e_i ± e_j)/√2 with weights
-1/(n(n + 2)), in any orthonormal basis. The law of ‖Pg‖² is Beta(d/2, (n - d)/2), whose distribution function is a finite binomial sum
-where d and n - d are even: the claim on A.3 is restricted to those.
+  Lemma A.4: gᵀFg <= λ_1·‖Pg‖² + λ_{d+1}·(1 - ‖Pg‖²). Lemma A.5: zᵀFz >= λ·‖Pz‖² where λ_d >= λ. P: onto the top d
+  eigenvectors.
+  Theorem 4.1: (1) E[Δu] = η²·Tr(F)/(2n) + O(η³); (2) ‖Pg‖² = Θ(d/n) for any P of rank d, with the probability of Lemma
+  A.3, "this further implies" Δu = O(d·η²·(1 + ε)·λ_1/n).
+What is wrong: (2). On that event the part of g outside Im P is still there, and costs up to η²·λ_{d+1}/2. For F = λ_1·I
+and B = 0, Δu = η²·λ_1/2 for every g, however small d/n is: no constant K helps once n > 2·K·d·(1 + ε). The paper's (9)
+keeps the term and (10) drops it, "when λ_{d+1} is negligible". Also, the last step of the proof of Lemma A.3 takes (1 +
+ε)/(1 - ε) <= 1 + ε, which holds for no ε in (0, 1); the lemma is true all the same.
+Corrected: on the event ‖Pg‖² <= (1 + ε)·d/n, P onto the top d eigenvectors, Δu <= (η²/2)·[λ_1·x + λ_{d+1}·(1 - x)] +
+C·η³ with x = min(1, (1 + ε)·d/n); the bracket grows with x, so Lemma A.4 gives it.
+Premises: 0 < ε < 1; the policy is the Gaussian N(f, I) with f = J·D + ½·B[D, D] and F = JᵀJ, so that Δu = ½·‖f‖²
+exactly.
+Constants: A.3 with c = (1 - ln 2)/2; printed: none. For t = 1 ± ε, Chernoff's bound for ‖Pg‖² = X/(X + Y), X and Y
+independent chi-square of d and n - d degrees: Pr <= E exp(s·(n·X - t·d·(X + Y))) with s = (t - 1)/(2t·(n - t·d)), which
+is t^(d/2)·(1 + (1 - t)·d/(n - d))^((n-d)/2) <= exp((d/2)·(1 - t + ln t)) (where t·d >= n the probability is 0). Below:
+ε + ln(1 - ε) <= -ε²/2. Above: (ε - ln(1 + ε))/ε² falls with ε, so it is at least 1 - ln 2. Each tail is at most exp(-(1
+- ln 2)·ε²·d/2). The claims leave out where the bound is not below 1: ε²·d <= 2·ln 2/(1 - ln 2) = 4.518….
+  Remainders, β = sup ‖B[g, g]‖ over unit g: Δu = η²·gᵀFg/2 + η³·⟨Jg, B[g, g]⟩/2 + η⁴·‖B[g, g]‖²/8, so C = ½·β·√λ_1 +
+  ⅛·β²·η. Here β² <= Σ_k ‖B_k‖², by Frobenius norms in (2), by operator norms in (1). Averaged, the odd term vanishes
+  and E[g_i·g_j·g_k·g_l] = (δ_ij·δ_kl + δ_ik·δ_jl + δ_il·δ_jk)/(n(n + 2)) gives exactly E[Δu] = η²·Tr(F)/(2n) + η⁴/(8n(n
+  + 2))·Σ_k (2·‖B_k‖_F² + Tr(B_k)²).
+Equality case: A.4 where the top eigenvalues are equal and the others are; A.5 where the top ones are equal and the
+others 0.
+Numerics: averages over the sphere are exact: of a quadratic, over the vectors ± of any orthonormal basis (the lemmas'
+proofs need no more); of a polynomial of degree 5, over the points ±e_i with weights (4 - n)/(2n(n + 2)) and (±e_i ±
+e_j)/√2 with weights 1/(n(n + 2)), in any orthonormal basis. The law of ‖Pg‖² is Beta(d/2, (n - d)/2), whose
+distribution function is a finite binomial sum where d and n - d are even: the claim on A.3 is restricted to those.
 Source: The Geometry of Alignment Collapse, Theorem 4.1 and Lemmas A.1 to A.5.
 """
 
@@ -238,9 +242,7 @@ def mean_drop_eq_trace_and_curvature(p: TurnedDirection) -> Identity:
     mutants={"half the curvature": {"c": "1/16"}},
     group="AC-sphere",
 )
-def mean_drop_is_half_the_trace(
-    p: TurnedDirection, c: Tensor = constant("1/8", unit="beta^2 eta in C")
-) -> Sides:
+def mean_drop_is_half_the_trace(p: TurnedDirection, c: Tensor = constant("1/8", unit="beta^2 eta in C")) -> Sides:
     """|E[Δu(η·g)] - η²·Tr(F)/(2n)| <= C·η³ with C = ½·β·√λ_1 + ⅛·β²·η, β² = Σ_k ‖B_k‖², for a Gaussian policy."""
     positive("the roots are not negative", p.roots.amin())
     beta = largest_singular_value(p.curvature).square().sum().sqrt()
