@@ -1,5 +1,23 @@
 """Springer et al.: The Geometry of Alignment Collapse. Importing this registers all its claims."""
 
-from boundcheck.theorems.alignment_collapse import quartic_corollary, subspace_rotation, theorem_6_1, theorem_6_2
+from boundcheck.theorems.alignment_collapse import (
+    davis_kahan,
+    fisher_rank,
+    kl_geometry,
+    quartic_corollary,
+    subspace_rotation,
+    theorem_4_1,
+    theorem_6_1,
+    theorem_6_2,
+)
 
-__all__ = ["quartic_corollary", "subspace_rotation", "theorem_6_1", "theorem_6_2"]
+__all__ = [
+    "davis_kahan",
+    "fisher_rank",
+    "kl_geometry",
+    "quartic_corollary",
+    "subspace_rotation",
+    "theorem_4_1",
+    "theorem_6_1",
+    "theorem_6_2",
+]
