@@ -4,15 +4,19 @@ from boundcheck.dynamics import contraction
 from boundcheck.dynamics.descent import descend, limit
 from boundcheck.dynamics.fine_tuning import Displaced, FineTuning, Setup, mean_square
 from boundcheck.dynamics.flow import FlowLimit, flow_limit
+from boundcheck.dynamics.quadratic_flow import QuadraticMotion, quadratic_flow, quadratic_motion
 
 __all__ = [
     "Displaced",
     "FineTuning",
     "FlowLimit",
+    "QuadraticMotion",
     "Setup",
     "contraction",
     "descend",
     "flow_limit",
     "limit",
     "mean_square",
+    "quadratic_flow",
+    "quadratic_motion",
 ]
