@@ -1,6 +1,20 @@
 """Model families, their Jacobians and smoothness, and tangent-space overlap. Torch only."""
 
 from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
+from boundcheck.geometry.fisher import (
+    Bernoulli,
+    Eigenspace,
+    Fisher,
+    FisherSpectrum,
+    Gaussian,
+    Instability,
+    Policy,
+    Softmax,
+    curvature_coupling,
+    fisher_information,
+    instability_condition,
+    output_acceleration,
+)
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
@@ -17,18 +31,30 @@ from boundcheck.geometry.spectrum import (
 )
 
 __all__ = [
+    "Bernoulli",
+    "Eigenspace",
     "Family",
+    "Fisher",
+    "FisherSpectrum",
+    "Gaussian",
     "GeneralQuadratic",
+    "Instability",
     "Linear",
+    "Policy",
     "Quadratic",
+    "Softmax",
     "TangentOverlap",
     "TangentOverlaps",
     "TwoLayer",
+    "curvature_coupling",
     "eigenvalues",
     "family_overlaps",
+    "fisher_information",
+    "instability_condition",
     "largest_eigenvalue",
     "largest_singular_value",
     "matrix_exponential",
+    "output_acceleration",
     "overlap",
     "per_sample_jacobian",
     "project",
