@@ -4,16 +4,19 @@ from boundcheck.dynamics import contraction
 from boundcheck.dynamics.descent import descend, limit
 from boundcheck.dynamics.fine_tuning import Displaced, FineTuning, Setup, mean_square
 from boundcheck.dynamics.flow import FlowLimit, flow_limit
+from boundcheck.dynamics.flow_at import FlowAt, flow_at
 from boundcheck.dynamics.quadratic_flow import QuadraticMotion, quadratic_flow, quadratic_motion
 
 __all__ = [
     "Displaced",
     "FineTuning",
+    "FlowAt",
     "FlowLimit",
     "QuadraticMotion",
     "Setup",
     "contraction",
     "descend",
+    "flow_at",
     "flow_limit",
     "limit",
     "mean_square",
