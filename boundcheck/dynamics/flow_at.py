@@ -14,30 +14,40 @@ Lipschitz constant ℓ of ∇L is such a μ. So after a segment d <= (d before i
 
 *Ball.* ℓ is only given on the ball of radius R around θ_0. If sup‖p - θ_0‖ + d < R up to some time, the exact flow cannot have
 left the ball by then: at the first time on its boundary its distance would be at most sup‖p - θ_0‖ + d. Where this fails,
-nothing is known from there on.
+nothing is known from there on. Without such an ℓ, -∇²L is enclosed in a box around each segment that holds all points within
+ρ of it, ρ being a few times what d seems to be; a d that turns out below ρ has justified itself in the same way.
 
 For a quadratic loss `quadratic_flow` is exact and traceable.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
+from torch.func import jacfwd, jvp, vmap
 
-from boundcheck.dynamics.bounds import UP, bound, norm
+from boundcheck.dynamics.bounds import TINY, UP, bound, norm
 from boundcheck.dynamics.defect import ROWS, Segments, _derivatives
 from boundcheck.errors import BoundcheckError, UnknownOperatorError
 from boundcheck.problem import Problem
 from boundcheck.rigor import Enclosure, Traced, trace
+from boundcheck.rigor.arithmetic import add
 
 P = TypeVar("P", bound=Problem)
 Gradient = Callable[[P, Tensor], Tensor]
 """∇L of one instance (a Problem without lane axis) at θ `[n]`, in traceable torch, three times differentiable."""
 
 MOST_STEPS = 2**14
+
+FIELDS = [f.name for f in fields(Segments)]
+
+SHORTEST = 2.0**-900
+"""Of times that are not 0: below it t/steps might not be exact."""
+
+ROOM = 4.0
+"""How much wider than the radius seems to be the tube is where ∇²L is enclosed: some room for what that adds to the radius."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ def flow_at(
     start: Tensor,
     time: Tensor,
     *,
-    lipschitz: Tensor,
+    lipschitz: Tensor | None = None,
     ball: Tensor | None = None,
     expansion: Tensor | None = None,
     steps: int = 64,
@@ -90,8 +100,9 @@ def flow_at(
         gradient: ∇L(p, θ) of one instance. Nothing else is assumed of L.
         start: θ_0 `[lanes, n]`.
         time: t `[lanes]`, 0 or more.
-        lipschitz: an upper bound on the Lipschitz constant of ∇L on the ball, `[lanes]`.
-        ball: radius R of the ball around θ_0 where that holds, `[lanes]`; all of space if not given.
+        lipschitz: an upper bound on the Lipschitz constant of ∇L on the ball, `[lanes]`. If not given, ∇²L is enclosed around the
+            path, segment by segment: n more derivatives each.
+        ball: radius R of the ball around θ_0 where the constants hold, `[lanes]`; all of space if not given.
         expansion: an upper bound on the eigenvalues of -∇²L on the ball (0 for a convex loss), `[lanes]`: where it is known, the
             radius grows with it instead of with the Lipschitz constant.
         steps: of the method, a power of two, so that t/steps is exact. The radius shrinks as its cube.
@@ -99,52 +110,124 @@ def flow_at(
     Raises:
         BoundcheckError: for a negative time, another number of steps, or shapes that do not fit.
 
-    Time: about one gradient a step, and some ten for its proof, for all lanes at once.
+    Time: some ten gradients a step, for all lanes at once, and a second or so for tracing.
 
     """
     _check(problem, start, time, steps, lipschitz=lipschitz, ball=ball, expansion=expansion)
-    ball = torch.full_like(time, torch.inf) if ball is None else ball
-    rate = lipschitz if expansion is None else torch.minimum(lipschitz, expansion)
     segments = _followed(problem, gradient, start, time / steps, steps)
     path = torch.stack([segments[0].begin, *(part.end for part in segments)], dim=1)
-    count = len(time)
+    joined = Segments(*(torch.cat([getattr(part, name) for part in segments]) for name in FIELDS))
     try:
-        defect, reach = _enclosed(problem, gradient, start, segments)
+        defect, reach = (part.unflatten(0, (steps, -1)) for part in _enclosed(problem, gradient, start, joined))
+        rate, tube = _rates(problem, gradient, start, joined, defect, reach, lipschitz, expansion)
     except UnknownOperatorError as error:
-        unknown = torch.full_like(path[..., 0], torch.inf)
-        unknown[:, 0] = 0
-        return FlowAt(path, unknown, (f"the gradient uses {error.operator}, which has no error rule",) * count)
-    growth = torch.exp(rate.clamp(min=0) * (time / steps) * UP) * UP
-    distance, radii, inside = torch.zeros_like(time), [torch.zeros_like(time)], torch.ones_like(time, dtype=torch.bool)
-    for off, far in zip(defect.unflatten(0, (steps, -1)), reach.unflatten(0, (steps, -1)), strict=True):
-        distance = bound((distance + off) * growth * UP)
-        inside = inside & ((far + distance) * UP < ball)
-        radii.append(torch.where(inside, distance, torch.inf))
-    still = time == 0
-    radius = torch.where(still[:, None], 0.0, torch.stack(radii, dim=1))
-    valid = (lipschitz >= 0) & lipschitz.isfinite() & ~ball.isnan() & ~rate.isnan()
-    radius[:, 1:] = torch.where((valid | still)[:, None], radius[:, 1:], torch.inf)
-    return FlowAt(path, radius, _reasons(path, radius, valid, inside, distance))
+        radius = torch.where(time[:, None] == 0, 0.0, torch.full_like(path[..., 0], torch.inf))
+        radius[:, 0] = 0
+        return FlowAt(path, radius, (f"the gradient uses {error.operator}, which has no error rule",) * len(time))
+    distance = _grown(defect, rate, joined)
+    inside = _so_far((reach + distance) * UP < (torch.inf if ball is None else ball))
+    certain = _so_far((distance < tube) & rate.isfinite())
+    radius = torch.where((time == 0) | (inside & certain), distance.where(time != 0, 0.0), torch.inf)
+    failures = {
+        "the flow could not be followed: it is not finite": path.isfinite().flatten(1).all(1),
+        "the Lipschitz constant, the expansion or the radius of the ball is no number that bounds anything": _bounding(
+            time, lipschitz, ball, expansion
+        ),
+        "the defect could not be bounded, or grows without bound: take more steps or a shorter time": distance[
+            -1
+        ].isfinite(),
+        "∇²L could not be bounded well enough around the path: take more steps or give its Lipschitz constant": certain[
+            -1
+        ],
+        "the flow may leave the ball where the Lipschitz constant holds": inside[-1],
+    }
+    return FlowAt(path, torch.cat([torch.zeros_like(radius[:1]), radius]).mT, _reasons(radius[-1], failures))
 
 
-def _reasons(path: Tensor, radius: Tensor, valid: Tensor, inside: Tensor, distance: Tensor) -> tuple[str, ...]:
-    finite = path.isfinite().flatten(1).all(1)
-    found = []
-    for lane in range(len(path)):
-        if bool(radius[lane, -1].isfinite()):
-            found.append("")
-        elif not bool(valid[lane]):
-            found.append(
-                "the Lipschitz constant, the expansion or the radius of the ball is not a number that bounds anything"
-            )
-        elif not bool(finite[lane]):
-            found.append("the flow could not be followed: it is not finite")
-        elif not bool(distance[lane].isfinite()):
-            found.append("the defect could not be bounded, or grows without bound: take more steps or a shorter time")
-        else:
-            assert not bool(inside[lane])
-            found.append("the flow may leave the ball where the Lipschitz constant holds")
+def _reasons(radius: Tensor, failures: dict[str, Tensor]) -> tuple[str, ...]:
+    """The first failure of each lane of infinite radius."""
+    found = [""] * len(radius)
+    for lane in torch.nonzero(~radius.isfinite()).flatten().tolist():
+        found[lane] = next(text for text, fine in failures.items() if not bool(fine[lane]))
     return tuple(found)
+
+
+def _bounding(time: Tensor, lipschitz: Tensor | None, ball: Tensor | None, expansion: Tensor | None) -> Tensor:
+    fine = torch.ones_like(time, dtype=torch.bool)
+    if lipschitz is not None:
+        fine = fine & (lipschitz >= 0) & lipschitz.isfinite()
+    return fine & ~(time if ball is None else ball).isnan() & ~(time if expansion is None else expansion).isnan()
+
+
+def _so_far(good: Tensor) -> Tensor:
+    """Whether all was well up to each step."""
+    return good.long().cumprod(0).bool()
+
+
+def _grown(defect: Tensor, rate: Tensor, joined: Segments) -> Tensor:
+    """d after each step, `[steps, lanes]`, by Grönwall; of nothing known, +∞."""
+    time = joined.time.unflatten(0, (len(defect), -1))
+    growth = torch.exp(rate.clamp(min=0) * time * UP) * UP
+    distance, found = torch.zeros_like(defect[0]), []
+    for off, factor in zip(defect, growth, strict=True):
+        distance = bound((distance + off) * factor * UP)
+        found.append(distance)
+    return torch.stack(found)
+
+
+def _rates(
+    problem: P,
+    gradient: Gradient[P],
+    start: Tensor,
+    joined: Segments,
+    defect: Tensor,
+    reach: Tensor,
+    lipschitz: Tensor | None,
+    expansion: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """μ on each segment, and how far around the path it holds: `[steps, lanes]` each. An unknown μ is +∞ or NaN."""
+    most = torch.full_like(defect, torch.inf) if expansion is None else expansion.expand_as(defect)
+    if lipschitz is not None:
+        known = torch.where((lipschitz >= 0) & lipschitz.isfinite(), lipschitz, torch.nan).expand_as(defect)
+        return torch.minimum(known, most), torch.full_like(defect, torch.inf)
+    bend = _Bend(problem, gradient, start, joined)
+    guess = _grown(defect, torch.minimum(bend.within(torch.zeros_like(defect)), most), joined)
+    tube = ROOM * guess + 2.0**-40 * reach + TINY
+    return torch.minimum(bend.within(tube), most), tube
+
+
+class _Bend:
+    """An upper bound on the eigenvalues of -∇²L on boxes around segments."""
+
+    def __init__(self, problem: P, gradient: Gradient[P], start: Tensor, joined: Segments) -> None:
+        self.chunks = list(_chunks(problem, start, joined))
+        one = _one(problem, gradient)
+        hessian = vmap(jacfwd(one))
+        _, part, fixed = self.chunks[0]
+        self.traced = trace(lambda theta, *leaves: [hessian(theta, *leaves)], [part.begin, *fixed[1:]])
+
+    def within(self, tube: Tensor) -> Tensor:
+        """Around each segment, no farther from it than `tube` `[steps, lanes]`."""
+        found = []
+        for (count, part, fixed), radius in zip(
+            self.chunks, tube.flatten().split(len(self.chunks[0][1].lane)), strict=True
+        ):
+            padded = torch.cat([radius, radius[-1:].expand(len(part.lane) - count)])
+            c = part.coefficients
+            width = (c[1].abs() / 2 + c[2].abs() / 4 + c[3].abs() / 8 + padded[:, None]) * UP + TINY
+            centre = add(Enclosure.exactly(fixed[0]), Enclosure.exactly(c[0]))
+            box = Enclosure(centre.mid, (centre.rad + width) * UP)
+            (matrix,) = self.traced.enclose(box, *map(Enclosure.exactly, fixed[1:]))
+            found.append(_expansion(matrix)[:count])
+        return torch.cat(found).reshape(tube.shape)
+
+
+def _expansion(hessian: Enclosure) -> Tensor:
+    """At least the largest eigenvalue of -H: by Gershgorin's discs or by the Frobenius norm."""
+    sizes = hessian.magnitude
+    diagonal = sizes.diagonal(dim1=-2, dim2=-1)
+    discs = -hessian.lower.diagonal(dim1=-2, dim2=-1) + (sizes.sum(-1) - diagonal) + sizes.sum(-1) * 2.0**-30
+    return torch.minimum(bound(discs.amax(-1)), norm(sizes.flatten(-2)))
 
 
 def _check(problem: Problem, start: Tensor, time: Tensor, steps: int, **constants: Tensor | None) -> None:
@@ -156,24 +239,24 @@ def _check(problem: Problem, start: Tensor, time: Tensor, steps: int, **constant
             raise BoundcheckError(
                 f"{name} of shape {list(value.shape)}, {value.dtype}", expected=f"[{lanes}] in float64"
             )
-    if not bool(((time >= 0) & time.isfinite()).all()):
-        raise BoundcheckError("a time that is negative or not finite", expected="times of 0 or more")
+    if not bool(((time == 0) | (time >= SHORTEST) & time.isfinite()).all()):
+        raise BoundcheckError("a time that is negative or not finite", expected=f"0, or a time from {SHORTEST:.0e} on")
     if not (1 <= steps <= MOST_STEPS and steps & (steps - 1) == 0):
         raise BoundcheckError(f"steps={steps}", expected=f"a power of two up to {MOST_STEPS}, so that t/steps is exact")
 
 
-def _batched(problem: P, gradient: Gradient[P]) -> Callable[..., Tensor]:
-    """∇L of a batch `[rows, n]`, given the leaves row by row."""
+def _one(problem: P, gradient: Gradient[P]) -> Callable[..., Tensor]:
+    """∇L of one instance at θ `[n]`, given its leaves one by one."""
     names = list(problem.leaves())
 
     def one(theta: Tensor, *leaves: Tensor) -> Tensor:
         return gradient(problem.with_leaves(dict(zip(names, leaves, strict=True))), theta)
 
-    return vmap(one)
+    return one
 
 
 def _followed(problem: P, gradient: Gradient[P], start: Tensor, time: Tensor, steps: int) -> list[Segments]:
-    field, leaves = _batched(problem, gradient), list(problem.leaves().values())
+    field, leaves = vmap(_one(problem, gradient)), list(problem.leaves().values())
     lanes, tau = torch.arange(len(time), device=time.device), time[:, None]
 
     def downhill(moved: Tensor) -> Tensor:
@@ -192,21 +275,27 @@ def _followed(problem: P, gradient: Gradient[P], start: Tensor, time: Tensor, st
     return segments
 
 
-def _enclosed(problem: P, gradient: Gradient[P], start: Tensor, segments: list[Segments]) -> tuple[Tensor, Tensor]:
-    """Of each segment, step by step: its defect with the jumps at its ends, and at least sup‖p - θ_0‖ on it."""
-    joined = Segments(
-        *(torch.cat([getattr(part, name) for part in segments]) for name in Segments.__dataclass_fields__)
-    )
+def _chunks(problem: Problem, start: Tensor, joined: Segments) -> Iterator[tuple[int, Segments, list[Tensor]]]:
+    """Segments, so many at once, with θ_0 and the leaves of each; the last ones padded. How many count comes first."""
     count = len(joined.lane)
     rows = min(ROWS, count)
-    traced: list[Traced] | None = None
-    found = []
     for first in range(0, count, rows):
         chosen = torch.arange(first, first + rows, device=start.device).clamp(max=count - 1)
-        part = Segments(*(getattr(joined, name)[chosen] for name in Segments.__dataclass_fields__))
-        fixed = [start[part.lane], *(leaf[part.lane] for leaf in problem.leaves().values())]
-        traced = traced or _traced(_batched(problem, gradient), part, fixed)
-        found.append(torch.stack(_bounds(traced, part, fixed))[:, : count - first])
+        part = Segments(*(getattr(joined, name)[chosen] for name in FIELDS))
+        yield (
+            min(rows, count - first),
+            part,
+            [start[part.lane], *(leaf[part.lane] for leaf in problem.leaves().values())],
+        )
+
+
+def _enclosed(problem: P, gradient: Gradient[P], start: Tensor, joined: Segments) -> tuple[Tensor, Tensor]:
+    """Of each segment: its defect with the jumps at its ends, and at least sup‖p - θ_0‖ on it."""
+    traced: list[Traced] | None = None
+    found = []
+    for count, part, fixed in _chunks(problem, start, joined):
+        traced = traced or _traced(vmap(_one(problem, gradient)), part, fixed)
+        found.append(torch.stack(_bounds(traced, part, fixed))[:, :count])
     defect, reach = torch.cat(found, dim=-1)
     return defect, reach
 

@@ -11,8 +11,10 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
+from torch.func import vmap
 
 from boundcheck.dynamics import flow_at, quadratic_flow
+from boundcheck.dynamics.defect import Segments
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
 
@@ -144,6 +146,38 @@ def test_short_flows_are_known_to_many_digits() -> None:
     assert bool((found.displacement_radius < 1e-9 * found.displacement.norm(dim=-1)).all())
 
 
+@pytest.mark.parametrize("gradient", [quadratic, waves, quartic], ids=["quadratic", "waves", "quartic"])
+def test_without_a_constant_the_curvature_is_enclosed_around_the_path(
+    gradient: Callable[[Losses, Tensor], Tensor],
+) -> None:
+    p, start, time = losses(), random(LANES, 3, seed=11).clamp(-2, 2), full(0.5)
+    found = flow_at(p, gradient, start, time)
+    assert found.reason == ("",) * LANES
+    for lane in range(LANES):
+        exact = integrated(p, gradient, start, time, lane)
+        off = np.linalg.norm(exact - found.displacement[lane].numpy())
+        assert off <= float(found.displacement_radius[lane]) + 1e-12
+    assert bool((found.displacement_radius < 1e-4).all())
+    if gradient is quadratic:
+        given = flow_at(p, gradient, start, time, lipschitz=torch.linalg.matrix_norm(p.hessian) * (1 + 1e-12))
+        assert bool((found.displacement_radius <= given.displacement_radius * (1 + 1e-6)).all())
+    if gradient is quartic:  # convex: an enclosure of ∇²L that knows it is diagonal adds nothing
+        given = flow_at(p, gradient, start, time, lipschitz=full(99.0), expansion=full(0.0))
+        torch.testing.assert_close(found.displacement_radius, given.displacement_radius, rtol=1e-3, atol=0)
+
+
+def test_a_curvature_that_explodes_around_the_path_is_said() -> None:
+    """θ' = θ² from 1 is infinite at time 1."""
+    p, start = losses(1), torch.ones(LANES, 1).double()
+    time = torch.tensor([0.0, 0.5, 0.9, 0.99, 1.5]).double()
+    found = flow_at(p, lambda q, theta: -theta.square(), start, time)
+    assert found.established.tolist() == [True, True, True, False, False]
+    off = (found.displacement[:3, 0] - (1 / (1 - time[:3]) - 1)).abs()
+    assert bool((off <= found.displacement_radius[:3]).all())
+    assert all(reason for reason in found.reason[3:])
+    assert bool(found.radius[4, 1:20].isfinite().all())
+
+
 def test_a_convex_loss_does_not_amplify() -> None:
     p = losses()
     steep = Losses(p.hessian @ p.hessian.mT + torch.eye(3).double(), p.slope)
@@ -198,8 +232,9 @@ def test_nothing_is_assumed_of_the_integrator(monkeypatch: pytest.MonkeyPatch) -
 def test_the_defect_of_a_segment_is_at_most_its_bound(gradient: Callable[[Losses, Tensor], Tensor]) -> None:
     p, start, steps = losses(), random(LANES, 3, seed=10), 16
     segments = module._followed(p, gradient, start, full(0.5 / steps), steps)
-    defects, reaches = (part.unflatten(0, (steps, LANES)) for part in module._enclosed(p, gradient, start, segments))
-    field, shares = module._batched(p, gradient), []
+    joined = Segments(*(torch.cat([getattr(part, name) for part in segments]) for name in module.FIELDS))
+    defects, reaches = (part.unflatten(0, (steps, LANES)) for part in module._enclosed(p, gradient, start, joined))
+    field, shares = vmap(module._one(p, gradient)), []
     for part, defect, reach in zip(segments, defects, reaches, strict=True):
         sampled, far = [], []
         for i in range(40):
@@ -234,7 +269,7 @@ def test_constants_that_bound_nothing_prove_nothing() -> None:
     for bad in (math.nan, math.inf, -1.0):
         found = flow_at(p, quadratic, start, time, lipschitz=full(bad), steps=2)
         assert bool(found.displacement_radius.isinf().all())
-        assert all("bounds anything" in reason for reason in found.reason)
+        assert all("that bounds anything" in reason for reason in found.reason)
     assert bool(
         flow_at(p, quadratic, start, time, lipschitz=full(9.0), ball=full(math.nan), steps=2)
         .radius[:, 1:]
