@@ -42,8 +42,8 @@ from boundcheck.geometry.layers import NotSeparableError
 Loss = Callable[..., Tensor]
 """A scalar of the parameters, in the form in which they were given."""
 
-FORMED = 2**26
-"""Numbers that the rows A may have before the Gram matrix is taken instead (512 MiB)."""
+FORMED = 2**22
+"""Numbers that the rows A may have before the Gram matrix is taken instead (32 MiB): beyond it they are slower."""
 
 SERIES = 0.25
 """Below this |u|, exp(u) - 1 - u is summed as a series: subtracting would cost digits."""
@@ -310,7 +310,7 @@ class Fisher:
 
         Args:
             form: whether to form the rows A (`[N·k, n]`, more accurate) or only their Gram matrix; if not given, the former
-                where A has at most 2²⁶ numbers.
+                where A has at most 2²² numbers.
 
         """
         if form is None:
@@ -465,7 +465,7 @@ class FisherSpectrum:
         if d != n and not 1 <= d <= self.rank:
             raise BoundcheckError(
                 f"d={d} for a Fisher information of rank {self.rank}",
-                expected=f"a dimension from 1 to {self.rank}, or n = {n}",
+                expected=f"{f'a dimension from 1 to {self.rank}, or ' if self.rank else ''}n = {n}",
                 remedy="beyond the rank the leading eigenvectors are arbitrary; give fewer dimensions or more prompts",
             )
         return Eigenspace(self, d)

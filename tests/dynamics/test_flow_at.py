@@ -255,10 +255,10 @@ def test_lanes_do_not_see_each_other() -> None:
     p, start, time = losses(), random(LANES, 3, seed=9), full(0.3)
     poisoned = Losses(p.hessian.clone(), p.slope.clone())
     poisoned.slope[2] = math.nan
-    together = flow_at(poisoned, waves, start, time, lipschitz=full(9.0), steps=8)
+    together = flow_at(poisoned, quadratic, start, time, lipschitz=full(9.0), steps=8)
     assert together.reason[2] == "the flow could not be followed: it is not finite"
     assert math.isinf(float(together.displacement_radius[2]))
-    alone = flow_at(p, waves, start, time, lipschitz=full(9.0), steps=8)
+    alone = flow_at(p, quadratic, start, time, lipschitz=full(9.0), steps=8)
     for lane in (0, 1, 3, 4):
         torch.testing.assert_close(together.path[lane], alone.path[lane], rtol=1e-14, atol=1e-15)
         torch.testing.assert_close(together.radius[lane], alone.radius[lane])

@@ -227,6 +227,15 @@ def test_all_of_space_is_an_eigenspace_whatever_the_rank(form: bool) -> None:
             found.spectrum(form=form).eigenspace(d)
 
 
+def test_outputs_that_do_not_move_have_no_subspace() -> None:
+    found = fisher_information(lambda theta, x: 0 * (x @ theta), random(2, 3), Gaussian(), params=random(3))
+    for form in (True, False):
+        assert found.spectrum(form=form).rank == 0
+        assert found.spectrum(form=form).eigenspace(3).weighted_length(random(3)) == 0.0
+        with pytest.raises(BoundcheckError, match="d=1 for a Fisher information of rank 0; expected n = 3"):
+            found.spectrum(form=form).eigenspace(1)
+
+
 def test_many_parameters_need_no_long_rows() -> None:
     """20,000 parameters: the Gram matrix of linear layers, and products with A, agree with the formed rows."""
     module, x = mlp(outputs=4, width=2200, seed=1), random(6, 4)
@@ -495,6 +504,23 @@ def test_the_condition_of_a_network_by_brute_force(policy: Policy, form: bool) -
     assert found.acceleration == pytest.approx(float(a.norm()))
 
 
+def test_narrow_floats_give_the_same_condition() -> None:
+    x = random(5, 4)
+    reports = []
+    for dtype in (torch.float64, torch.float32):
+        module, tuning = mlp().to(dtype), random(6, 4, seed=1).to(dtype)
+
+        def loss(params: Mapping[str, Tensor], module: nn.Module = module, tuning: Tensor = tuning) -> Tensor:
+            return torch.func.functional_call(module, dict(params), (tuning,)).square().mean()
+
+        reports.append(instability_condition(module, x.to(dtype), Softmax(), loss, d=2))
+    wide, narrow = reports
+    for name in ("smallest", "coupling", "overlap", "tail", "gap", "gradient", "acceleration", "output_acceleration"):
+        assert getattr(narrow, name) == pytest.approx(getattr(wide, name), rel=1e-4)
+    assert wide.gap_error < 1e-10 < narrow.gap_error < 1e-3
+    assert narrow.separated
+
+
 def test_outputs_accelerate_as_along_the_flow() -> None:
     """q = J·a + H[g, g] by full derivatives, and as the second difference of outputs along the curve."""
     theta, x = random(12), random(5, 4, seed=1)
@@ -509,10 +535,10 @@ def test_outputs_accelerate_as_along_the_flow() -> None:
 
 
 def test_the_quartic_law_without_first_order_motion() -> None:
-    """Where F·g = 0, Δu(θ(t)) = t⁴/8·|q|_*² + O(t⁵): outputs that depend on θ_1 alone, a loss whose gradient is along θ_2."""
+    """Where F·g = 0, Δu(θ(t)) = t⁴/8·|q|_*² + O(t⁵): outputs that move along g only to second order."""
 
     def outputs(theta: Tensor, x: Tensor) -> Tensor:
-        return x * theta[0] + 0.5 * x.square() * theta[0].square()
+        return x * theta[0] + 0.5 * x.square() * theta[1].square()
 
     def loss(theta: Tensor) -> Tensor:
         return theta[1] + theta[0] * theta[1]  # at 0: g = (0, 1), a = (1, 0)
@@ -520,7 +546,8 @@ def test_the_quartic_law_without_first_order_motion() -> None:
     x = random(4, 3)
     found = fisher_information(outputs, x, Softmax(), params=torch.zeros(2).double())
     q = output_acceleration(found, loss)
-    torch.testing.assert_close(q, x)
+    torch.testing.assert_close(q, x + x.square())  # J·a and H[g, g]
+    assert float(found.output_norm(found.output_derivative(torch.tensor([0.0, 1.0]).double()))) == 0.0
     t = 1e-3
     moved = torch.tensor([t * t / 2, -t]).double()  # the flow, to third order in its first coordinate
     expected = t**4 / 8 * float(found.output_norm(q)) ** 2
