@@ -54,7 +54,7 @@ def quadratic_flow(hessian: Tensor, gradient: Tensor, time: Tensor) -> Tensor:
     n = gradient.shape[-1]
     top = torch.cat([bent.expand(*batch, n, n), column.expand(*batch, n, 1)], dim=-1)
     generator = torch.cat([-top, torch.zeros_like(top[..., :1, :])], dim=-2)
-    return scale * _exponential(generator)[..., :n, n]
+    return scale * matrix_exponential(generator)[..., :n, n]
 
 
 def quadratic_motion(hessian: Tensor, gradient: Tensor, time: Tensor) -> QuadraticMotion:
@@ -63,14 +63,6 @@ def quadratic_motion(hessian: Tensor, gradient: Tensor, time: Tensor) -> Quadrat
     velocity = -(gradient + _apply(hessian, displacement))
     acceleration = -_apply(hessian, velocity)
     return QuadraticMotion(displacement, velocity, acceleration, -_apply(hessian, acceleration))
-
-
-def _exponential(matrix: Tensor) -> Tensor:
-    """exp(A), with a zero matrix beside it: of a small matrix that comes alone, torch computes about 10 digits (4 in float32).
-
-    See https://github.com/pytorch/pytorch/issues/196592 (versions 2.13 and 2.14). Enclosures and proofs have their own formulas.
-    """
-    return matrix_exponential(torch.stack([matrix, torch.zeros_like(matrix)]))[0]
 
 
 def _apply(matrix: Tensor, vector: Tensor) -> Tensor:

@@ -294,7 +294,7 @@ class Fisher:
                 f"tuned has {', '.join(sorted(named)) or 'nothing'}", expected=f"{', '.join(self._model.params)}"
             )
         after = torch.cat([self._evaluate(named, x).detach().double() for x in self._batches()])
-        _require_finite(after, "the outputs")
+        _require_finite(after, "the output")
         return self._mean(self.policy.divergence(self.outputs, after - self.outputs))
 
     def divergence_after(self, step: Tensor) -> Tensor:
@@ -388,7 +388,9 @@ def fisher_information(
     chosen = _probabilities(weights, x)
     outline = Fisher(policy, x, chosen, chosen, model, isinstance(params, Tensor), chunk)
     outputs = torch.cat([outline._evaluate(model.params, part).detach().double() for part in outline._batches()])
-    _require_finite(outputs, "the outputs")
+    if bool(outputs.isinf().any()):
+        policy.require_support(outputs)  # says more than that something is not finite
+    _require_finite(outputs, "the output")
     policy.require_support(outputs)
     return replace(outline, outputs=outputs)
 
