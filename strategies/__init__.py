@@ -11,6 +11,7 @@ from boundcheck.strategies.models import (
     quadratic_models,
     two_layer_models,
 )
+from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import (
     directions,
     linear_layers,
@@ -30,6 +31,7 @@ __all__ = [
     "covariances",
     "curved_models",
     "directions",
+    "displaced_policies",
     "displacements",
     "fine_tunings",
     "general_quadratic_models",
@@ -38,6 +40,7 @@ __all__ = [
     "linear_models",
     "linear_policies",
     "models",
+    "policy_flows",
     "projected_lengths",
     "quadratic_models",
     "reference_policies",
@@ -45,6 +48,7 @@ __all__ = [
     "setups",
     "shaped_policies",
     "skill_steps",
+    "softmax_networks",
     "spectral_pairs",
     "tilts",
     "turned_directions",

@@ -175,15 +175,21 @@ def _skill(recipe: _Sizes, stream: LaneStream) -> dict[str, Any]:
 
 
 def skill_steps(
-    *, kinds: Sequence[PolicyKind] = KINDS, max_outputs: int = 3, max_parameters: int = 5, tail: bool = True
+    *,
+    kinds: Sequence[PolicyKind] = KINDS,
+    max_outputs: int = 3,
+    max_parameters: int = 5,
+    tail: bool = True,
+    bends: Sequence[float] = BENDS,
 ) -> st.SearchStrategy[SkillRecipe]:
     """Aligned models with a displacement.
 
     Args:
-        kinds: policies. max_outputs: largest q. max_parameters: largest n. tail: whether F may have eigenvalues outside M.
+        kinds: policies. max_outputs: largest q. max_parameters: largest n. tail: whether F may have eigenvalues outside M. bends:
+            factors of the curvature of the outputs.
 
     """
-    return _recipes(SkillRecipe, kinds, max_outputs, max_parameters, tail, {})
+    return _recipes(SkillRecipe, kinds, max_outputs, max_parameters, tail, {}, bends)
 
 
 def instabilities(

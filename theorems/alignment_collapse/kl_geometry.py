@@ -19,6 +19,7 @@ s)·f''(s) ds.
   2 < a < 3, and log-odds sin(k·θ) within a pair, every π_θ(y|x) is smooth with third derivatives bounded by a constant
   times k^(2-a), F is finite, and ½·F·θ² - Δu = Σ p_k·(k²·θ²/8 - log cosh(sin(k·θ)/2)) is of order |θ|^a, more than any
   C·|θ|³. With finitely many the C above exists, so no finite instance can show that: it is an argument, not a claim.
+  Proposition 3.3 for N(f, I): Δu = ½‖JD + ½·B[D, D]‖², whose other terms are ½⟨JD, B[D, D]⟩ and ⅛‖B[D, D]‖².
   Theorem 6.1: Δu >= ψ(-R)·DᵀFD (prompt by prompt, ψ(-R) falls with R) >= ψ(-R)·‖F^½·P·D‖², as F and P commute.
 Equality case: none of the sandwich for w not constant; approached by a rare outcome against all others, of the lowest w
 (lower side) or the highest (upper side). Cubic: two outcomes at odds (1 - 1/√3) : (1 + 1/√3), R → 0.
@@ -30,9 +31,10 @@ import torch
 from torch import Tensor
 
 from boundcheck.claim import Identity, Sides, Stance, premise, scaled, theorem
+from boundcheck.dynamics import SkillStep
 from boundcheck.exact import constant
 from boundcheck.geometry import largest_singular_value
-from boundcheck.strategies import linear_policies, reference_policies, shaped_policies, tilts
+from boundcheck.strategies import linear_policies, reference_policies, shaped_policies, skill_steps, tilts
 from boundcheck.strategies.policies import LinearPolicy, ReferencePolicy, ShapedPolicy, Tilt, divergence, spread
 from boundcheck.theorems.alignment_collapse.setting import alignment_collapse, positive
 
@@ -160,6 +162,10 @@ def scores(p: LinearPolicy) -> Tensor:
     over=linear_policies(),
     mutants=NOT_QUITE,
     group="AC-softmax",
+    undecidable=(
+        "under smoothness alone, with infinitely many prompts or responses, the statement is false (a family of order |theta|^a, "
+        "2 < a < 3, is in the module's text); for finitely many a constant exists, so no finite instance can show that."
+    ),
 )
 def drop_is_quadratic(
     p: LinearPolicy, c: Tensor = constant("1/54", scales="larger", unit="sqrt 6 E|Phi|^3 |D|^3")
@@ -171,12 +177,31 @@ def drop_is_quadratic(
 
 
 @theorem(
+    "AC-3.3:gaussian",
+    source=alignment_collapse("Proposition 3.3", "(1)"),
+    stance=Stance.PROVED,
+    over=skill_steps(kinds=["gaussian"], bends=[1.0]),
+    mutants={"9/20": {"c": "9/20"}},
+    group="AC-step",
+)
+def drop_of_a_gaussian_is_quadratic(p: SkillStep, c: Tensor = constant("1/2", unit="beta sqrt(l1) |D|^3")) -> Sides:
+    """|Δu - ½·DᵀFD| <= C·‖D‖³ + ⅛·β²·‖D‖⁴ with C = ½·β·√λ_1, for responses N(f, I) with f = J·D + ½·B[D, D]."""
+    positive("an update", p.step_norm)
+    quadratic = 0.5 * p.linear(p.step).square().sum(-1)
+    size = p.bend_norm * p.step_norm.square()
+    positive("the outputs are curved", size)
+    larger = c * size * p.lambda_max.sqrt() * p.step_norm + 0.125 * size.square()
+    return Sides(smaller=(p.drop(p.step) - quadratic).abs(), larger=larger)
+
+
+@theorem(
     "AC-C1:proved",
     source=alignment_collapse("Lemma C.1"),
     stance=Stance.PROVED,
     over=linear_policies(),
     mutants=NOT_QUITE,
     group="AC-softmax",
+    undecidable="for infinitely many responses Assumption 1 and bounded third derivatives do not give Assumption 4, as for AC-3.3.",
 )
 def drop_ge_quadratic(p: LinearPolicy, c: Tensor = constant("1/54", unit="sqrt 6 E|Phi|^3 |D|^3")) -> Sides:
     """Δu >= ½·DᵀFD - C·‖D‖³ with F the expected outer product of scores and C = (√6/54)·E‖Φ_x‖³."""
