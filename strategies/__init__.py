@@ -10,6 +10,17 @@ from boundcheck.strategies.models import (
     quadratic_models,
     two_layer_models,
 )
+from boundcheck.strategies.policies import (
+    directions,
+    linear_layers,
+    linear_policies,
+    projected_lengths,
+    reference_policies,
+    shaped_policies,
+    spectral_pairs,
+    tilts,
+    turned_directions,
+)
 
 __all__ = [
     "CovariancePairs",
@@ -17,12 +28,21 @@ __all__ = [
     "covariance_pairs",
     "covariances",
     "curved_models",
+    "directions",
     "displacements",
     "fine_tunings",
     "general_quadratic_models",
+    "linear_layers",
     "linear_models",
+    "linear_policies",
     "models",
+    "projected_lengths",
     "quadratic_models",
+    "reference_policies",
     "setups",
+    "shaped_policies",
+    "spectral_pairs",
+    "tilts",
+    "turned_directions",
     "two_layer_models",
 ]
