@@ -589,8 +589,8 @@ class DirectionRecipe:
         drawn = inside.square().sum(-1)
         edge = (1 + epsilon) * d / n * (1 - NUDGE)
         pick = stream.uniform()
-        share = torch.where(pick < 0.5, drawn, torch.where(pick < 0.75, edge, 1 - 1e-6 * stream.uniform()))
-        share = share.clamp(max=1 - 1e-6)[:, None]
+        share = torch.where(pick < 0.5, drawn, torch.where(pick < 0.75, edge, 1 - 1e-4 * stream.uniform(low=0.1)))
+        share = share.clamp(max=1 - 1e-5)[:, None]
         weakest = (torch.arange(d) == d - 1).double()
         inside = torch.where((stream.uniform() < 0.3)[:, None], weakest, inside / inside.norm(dim=-1, keepdim=True))
         mixed = torch.cat(
@@ -807,7 +807,7 @@ class SpectralPairRecipe:
         index = torch.arange(n)
         a = torch.where(index < k, a - a[:, k - 1 : k] + gap, a - a[:, k : k + 1])
         free, noise = stream.normal(n, n), stream.normal(n, n)
-        small = stream.log_uniform(1e-9, 1e-2)[:, None]
+        small = stream.log_uniform(1e-6, 1e-2)[:, None]
         b, turn = a.clone(), torch.zeros_like(free)
         if self.kind == "any":
             amount = stream.log_uniform(1e-4, 3.0)
@@ -875,8 +875,8 @@ class LinearLayer(Problem):
 
     @property
     def inside(self) -> Tensor:
-        """Kᵀ·v_i as rows `[N, r]`: where these and U have rank r, so have the activations."""
-        return nearest(self.inputs) @ nearest(self.rows)
+        """Kᵀ·v_i as rows `[N, r]`, exact: where these and U have rank r, so have the activations."""
+        return nearest(nearest(self.inputs) @ nearest(self.rows), 9 * self.width)
 
     @property
     def activations(self) -> Tensor:
@@ -926,13 +926,20 @@ class LinearLayerRecipe:
         """Lanes first, …, first + lanes - 1."""
         stream = LaneStream(self.seed, lanes, first)
         d, r, N = self.width, self.rank, self.inputs
-        basis = _small(stream, d, r)
-        if self.kind != "any":
-            diagonal = torch.eye(r, dtype=torch.float64)
-            basis[:, :r] = (basis[:, :r] * (1 - diagonal)).clamp(-1, 1) + 3 * diagonal
+        basis = _independent(stream, d, r)
+        if self.kind == "coordinates":
+            basis[:, r:] = 0.0
+        if self.kind == "copies":
             signs = torch.where(_small(stream, d - r, 1) < 0, -1.0, 1.0)
-            basis[:, r:] = signs * basis[:, torch.arange(d - r) % r] if self.kind == "copies" else 0.0
-        return LinearLayer(basis, _small(stream, d, r), _small(stream, N, d), _small(stream, N, r))
+            basis[:, r:] = signs * basis[:, torch.arange(d - r) % r]
+        return LinearLayer(basis, _independent(stream, d, r), _small(stream, N, d), _small(stream, N, r))
+
+
+def _independent(stream: LaneStream, rows: int, columns: int) -> Tensor:
+    """Small whole numbers, the first rows with a dominant diagonal (for up to 3 columns), so that the columns are independent."""
+    matrix, diagonal = _small(stream, rows, columns), torch.eye(columns, dtype=torch.float64)
+    matrix[:, :columns] = (matrix[:, :columns] * (1 - diagonal)).clamp(-1, 1) + 3 * diagonal
+    return matrix
 
 
 def _small(stream: LaneStream, *shape: int) -> Tensor:
@@ -956,8 +963,8 @@ def linear_layers(*, max_width: int = 4) -> st.SearchStrategy[LinearLayerRecipe]
         return LinearLayerRecipe(
             width=width,
             rank=rank,
-            inputs=draw(st.one_of(st.just(rank * width + 2), st.integers(1, rank * width + 2))),
-            kind=draw(st.sampled_from(["coordinates", "copies", "coordinates", "any"])),
+            inputs=draw(st.one_of(st.just(rank * width + 2), st.integers(rank, rank * width + 2))),
+            kind=draw(st.sampled_from(["coordinates", "copies", "coordinates", "copies", "coordinates", "any"])),
             seed=draw(SEEDS),
         )
 

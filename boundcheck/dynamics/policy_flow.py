@@ -98,7 +98,7 @@ class PolicyFlow(Setup):
 
 
 def policy_flow(setup: Setup, time: Tensor, *, steps: int = STEPS) -> PolicyFlow:
-    """Follow the gradient flow of the least-squares loss of a batch for the times `[lanes]`, with proved radii (see `flow_at`)."""
+    """Follow the gradient flow of a batch's least-squares loss for the times `[lanes]`, with proved radii (see `flow_at`)."""
     followed = flow_at(setup, gradient, setup.theta0, time, steps=steps)
     values = {f.name: getattr(setup, f.name) for f in fields(Setup)}
     return PolicyFlow(

@@ -355,6 +355,14 @@ def test_tails_of_the_beta_law_against_mpmath_and_scipy(half: int, rest: int, ep
     assert max(upper, lower) <= bound * (1 + 1e-12), "each tail alone, as the docstring proves"
 
 
+def test_far_tails_neither_overflow_nor_vanish() -> None:
+    for half, rest in ((100, 900), (300, 499_700)):
+        problem = ProjectedLength(torch.tensor([1e-3, 0.999, 1 - 1e-12]).double(), half, rest)
+        for key in ("AC-A3:upper", *(["AC-A3:proved"] if rest < 1000 else [])):
+            assert Evaluator(CLAIMS[key])(problem).count(Status.INVALID) == 0
+        assert 0 < sides("AC-A3:upper", problem, 2)[0] < sides("AC-A3:upper", problem, 2)[1]
+
+
 def test_the_chernoff_bound_of_the_docstring() -> None:
     """t^(d/2)·(1 + (1 - t)·d/(n - d))^((n - d)/2) bounds the tail, and is below exp(-(1 - ln 2)·ε²·d/2)."""
     for d, n in ((2, 4), (6, 10), (40, 400), (200, 202)):
@@ -447,15 +455,24 @@ def test_roots_that_rise_or_vanish_are_vacuous(key: str) -> None:
         assert judgement.count(Status.VACUOUS) == 4
 
 
-@pytest.mark.parametrize("recipe", [DirectionRecipe(2, 1, 1, "any", 4), DirectionRecipe(4, 4, 2, "steps", 5)])
-def test_declared_equality_cases_are_equalities(recipe: DirectionRecipe) -> None:
-    for key in ("AC-A4:proved", "AC-A5:proved"):
-        claim, problem = CLAIMS[key], recipe.build(16)
-        assert claim.equality_at is not None
-        if claim.equality_at(problem):
-            judgement = Evaluator(claim)(problem)
-            assert int(judgement.equal().sum()) == 16
-            assert int(judgement.apart().sum()) == 0
+@pytest.mark.parametrize("recipe", [DirectionRecipe(2, 1, 1, "any", 4), DirectionRecipe(4, 2, 2, "flat", 5)])
+@pytest.mark.parametrize("key", ["AC-A4:proved", "AC-A5:proved"])
+def test_declared_equality_cases_are_equalities(key: str, recipe: DirectionRecipe) -> None:
+    claim, problem = CLAIMS[key], recipe.build(16)
+    assert claim.equality_at is not None
+    assert claim.equality_at(problem)
+    judgement = Evaluator(claim)(problem)
+    assert int(judgement.equal().sum()) == 16
+    assert int(judgement.apart().sum()) == 0
+
+
+def test_a_second_eigenvalue_on_either_side_is_no_equality() -> None:
+    for recipe in (DirectionRecipe(4, 4, 1, "any", 6), DirectionRecipe(4, 4, 2, "any", 7)):
+        for key in ("AC-A4:proved", "AC-A5:proved"):
+            claim, problem = CLAIMS[key], recipe.build(16)
+            assert claim.equality_at is not None
+            assert not claim.equality_at(problem)
+            assert int(Evaluator(claim)(problem).apart().sum()) > 0
 
 
 # ---------------------------------------------------------------------------------------------- ranks and rotations

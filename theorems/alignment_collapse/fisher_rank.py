@@ -23,7 +23,7 @@ from boundcheck.claim import Sides, Stance, Statement, premise, theorem
 from boundcheck.geometry import rank
 from boundcheck.strategies import linear_layers
 from boundcheck.strategies.policies import LinearLayer, nearest
-from boundcheck.theorems.alignment_collapse.setting import alignment_collapse, positive
+from boundcheck.theorems.alignment_collapse.setting import alignment_collapse
 
 
 def one_less(statement: Statement) -> Statement:
@@ -47,9 +47,10 @@ def gradients(p: LinearLayer) -> Tensor:
     return nearest(p.products, MOST)
 
 
-def bounded_by(found: Tensor, bound: int) -> Sides:
-    """A rank against its bound; a matrix of zeros says nothing."""
-    positive("a gradient that is not 0", found)
+def bounded_by(matrix: Tensor, bound: int) -> Sides:
+    """The rank of a whole matrix against its bound; a matrix of zeros says nothing."""
+    premise("a gradient that is not 0", matrix.abs().amax() - 1)
+    found = rank(matrix)
     return Sides(smaller=found, larger=torch.full_like(found, float(bound)))
 
 
@@ -59,12 +60,13 @@ def bounded_by(found: Tensor, bound: int) -> Sides:
     stance=Stance.PROVED,
     over=linear_layers(),
     mutants={"r - 1": one_less},
+    equality_at=lambda p: p.inputs.shape[-2] >= p.rank,
     group="AC-rank",
 )
 def rank_of_average_gradient_le_r(p: LinearLayer) -> Sides:
     """rank(Ḡ) <= r."""
     total = gradients(p).sum(0)
-    return bounded_by(rank(nearest(total, MOST * p.inputs.shape[-2])), p.rank)
+    return bounded_by(nearest(total, MOST * p.inputs.shape[-2]), p.rank)
 
 
 @theorem(
@@ -73,8 +75,9 @@ def rank_of_average_gradient_le_r(p: LinearLayer) -> Sides:
     stance=Stance.PROVED,
     over=linear_layers(),
     mutants={"r d - 1": one_less},
+    equality_at=lambda p: p.inputs.shape[-2] >= p.rank * p.width,
     group="AC-rank",
 )
 def rank_of_fisher_le_r_times_d(p: LinearLayer) -> Sides:
     """rank(F(S)) <= r·d."""
-    return bounded_by(rank(gradients(p).flatten(1)), p.rank * p.width)
+    return bounded_by(gradients(p).flatten(1), p.rank * p.width)

@@ -201,7 +201,7 @@ def drop_of_a_gaussian_is_quadratic(p: SkillStep, c: Tensor = constant("1/2", un
     over=linear_policies(),
     mutants=NOT_QUITE,
     group="AC-softmax",
-    undecidable="for infinitely many responses Assumption 1 and bounded third derivatives do not give Assumption 4, as for AC-3.3.",
+    undecidable="for infinitely many responses bounded third derivatives do not give Assumption 4, as for AC-3.3.",
 )
 def drop_ge_quadratic(p: LinearPolicy, c: Tensor = constant("1/54", unit="sqrt 6 E|Phi|^3 |D|^3")) -> Sides:
     """Δu >= ½·DᵀFD - C·‖D‖³ with F the expected outer product of scores and C = (√6/54)·E‖Φ_x‖³."""
