@@ -8,7 +8,7 @@ LANES   ?= 1000000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants bench clean
+.PHONY: help verify test lint soundness certified kills mutants figures bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ mutants: $(VENV)/.ready ## break the verdict and the enclosure kernels in every 
 	@for pair in $(MUTATED); do \
 		$(BIN)/python tests/campaigns/run_mutants.py boundcheck/$${pair%%:*}.py $$(echo $${pair#*:} | tr , '\n' | sed 's|^|tests/|'); \
 	done
+
+figures: $(VENV)/.ready ## draw reports/dose-response.svg: loss of utility along a flow, between its certified bounds
+	$(BIN)/python -m boundcheck.theorems.alignment_collapse.experiments.dose_response reports
 
 bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s

@@ -60,8 +60,12 @@ class PolicyFlow(Setup):
 
     def settled(self) -> Self:
         """The same policies, with the flow followed again."""
+        return self.followed(STEPS)
+
+    def followed(self, steps: int) -> Self:
+        """The same policies, with the flow followed in so many steps (a power of two): the radius shrinks as their cube."""
         setup = Setup(**{f.name: getattr(self, f.name) for f in fields(Setup)})
-        return cast("Self", policy_flow(setup, self.time))
+        return cast("Self", policy_flow(setup, self.time, steps=steps))
 
     def logits(self, theta: Tensor) -> Tensor:
         """The logits of the skill's prompts: `[N, k]`."""

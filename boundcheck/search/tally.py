@@ -16,6 +16,10 @@ SCATTER_POINTS = 200
 HISTOGRAM_EDGES = [0.0, *(10.0 ** (-6 + 0.5 * step) for step in range(11)), 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0, 2.0]
 
 
+INFORMING = 4
+"""So many draws at least stand behind a row that only informs."""
+
+
 @dataclass
 class Tally:
     """Counts over all batches of one claim."""
@@ -49,6 +53,10 @@ class Tally:
         if can_be_equal:
             self.at_equality += judgement.count(Status.INCONCLUSIVE)
         decided = judgement.held() | judgement.broken()
+        if (
+            self.claim.stance is Stance.CONJECTURED
+        ):  # an estimated premise keeps it from a verdict, not from a look at its sides
+            decided |= judgement.status == int(Status.PREMISE_UNVERIFIED)
         if not judgement.identity:
             # Where both sides agree within sharp enclosures the bound is attained: a ratio of 1, whatever the last bits say.
             ratios = torch.where(judgement.equal(), 1.0, judgement.tightness())[decided | judgement.equal()]
@@ -86,6 +94,8 @@ class Tally:
             return self.claim.refuted_by is None or self._varied(profile)
         if self.claim.refuted_by is not None:
             return False
+        if self.claim.stance is Stance.CONJECTURED:  # informs, whatever is seen
+            return self.tested >= profile.holds and self.drawn >= INFORMING
         return self.held >= profile.holds and self._varied(profile) and all(self.caught.values())
 
     def _varied(self, profile: Profile) -> bool:

@@ -1,0 +1,1 @@
+"""The Geometry of Alignment Collapse: pictures of what the corrected statements say."""
