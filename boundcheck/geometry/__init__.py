@@ -30,13 +30,8 @@ from boundcheck.geometry.spectrum import (
     solve,
 )
 from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
-from boundcheck.geometry.whitened import (
-    BernoulliPolicy,
-    GaussianPolicy,
-    HadamardPolicy,
-    WhitenedPolicy,
-    exponential_remainder,
-)
+from boundcheck.geometry.tilting import divergence, exponential_remainder, spread
+from boundcheck.geometry.whitened import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 
 __all__ = [
     "Bernoulli",
@@ -59,6 +54,7 @@ __all__ = [
     "TwoLayer",
     "WhitenedPolicy",
     "curvature_coupling",
+    "divergence",
     "eigenvalues",
     "exponential_remainder",
     "family_overlaps",
@@ -81,6 +77,7 @@ __all__ = [
     "smallest_singular_value",
     "softplus",
     "solve",
+    "spread",
     "symmetric",
     "tangent_kernel",
     "tangent_overlap",
