@@ -1,23 +1,18 @@
-"""Model families, their Jacobians and smoothness, and tangent-space overlap. Torch only."""
+"""Model families, their Jacobians and smoothness, tangent-space overlap, policies and their Fisher information. Torch only."""
 
-from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
-from boundcheck.geometry.fisher import (
-    Bernoulli,
-    Eigenspace,
-    Fisher,
-    FisherSpectrum,
-    Gaussian,
+from boundcheck.geometry.condition import (
     InstabilityCondition,
-    Policy,
-    Softmax,
     curvature_coupling,
-    fisher_information,
     instability_condition,
     output_acceleration,
 )
+from boundcheck.geometry.eigenspaces import Eigenspace, FisherSpectrum
+from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
+from boundcheck.geometry.fisher import Fisher, fisher_information
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
+from boundcheck.geometry.policies import Bernoulli, Gaussian, Policy, Softmax
 from boundcheck.geometry.spectrum import (
     eigenvalues,
     largest_eigenvalue,
