@@ -15,7 +15,7 @@ from torch.func import jvp
 
 from boundcheck.dynamics.fine_tuning import Setup
 from boundcheck.dynamics.flow_at import flow_at
-from boundcheck.geometry import divergence, spread
+from boundcheck.geometry import tilting
 
 STEPS = 32
 """Of the integrator."""
@@ -28,7 +28,7 @@ def gradient(p: Setup, theta: Tensor) -> Tensor:
 
 def mean_divergence(start: Tensor, change: Tensor) -> Tensor:
     """Mean over prompts of KL(softmax(z) ‖ softmax(z + w)) for logits z and changes w `[..., N, k]`."""
-    return divergence(torch.softmax(start, dim=-1), change).mean(-1)
+    return tilting.divergence(torch.softmax(start, dim=-1), change).mean(-1)
 
 
 def mean_variance(start: Tensor, change: Tensor) -> Tensor:
@@ -38,9 +38,9 @@ def mean_variance(start: Tensor, change: Tensor) -> Tensor:
     return (p * centred.square()).sum(-1).mean(-1)
 
 
-def largest_spread(change: Tensor) -> Tensor:
+def spread(change: Tensor) -> Tensor:
     """R, the largest difference between the changes of two responses to one prompt: `[...]`."""
-    return spread(change).amax(-1)
+    return tilting.spread(change).amax(-1)
 
 
 @dataclass(frozen=True)

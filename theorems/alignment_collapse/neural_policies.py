@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boundcheck.claim import Sides, Stance, premise, scaled, theorem
 from boundcheck.dynamics import Displaced
-from boundcheck.dynamics.policy_flow import PolicyFlow, largest_spread, mean_divergence, mean_variance
+from boundcheck.dynamics.policy_flow import PolicyFlow, mean_divergence, mean_variance, spread
 from boundcheck.geometry import exponential_remainder
 from boundcheck.strategies import displaced_policies, policy_flows
 from boundcheck.theorems.alignment_collapse.setting import alignment_collapse, positive
@@ -40,7 +40,7 @@ def drop_of_a_network_ge(p: Displaced) -> Sides:
     bend = p.beta_eval * p.step_norm.square() / (2.0 * torch.sqrt(torch.full_like(p.step_norm, 2.0)))
     reach = mean_variance(start, p.linear_change).sqrt() - bend
     positive("the bound is above 0", reach, established=p.established)
-    factor = exponential_remainder(-moved(largest_spread(p.output_change)))
+    factor = exponential_remainder(-moved(spread(p.output_change)))
     return Sides(smaller=factor * reach.square(), larger=mean_divergence(start, p.output_change))
 
 
@@ -64,7 +64,7 @@ def drop_of_a_network_ge_quartic(p: PolicyFlow) -> Sides:
     """Δu(θ(t)) >= ψ(-R)·(½t²|q|_* - η_1·t - N_3·t³/6)₊² for a two-layer softmax policy, N_3 estimated."""
     reach = envelope(p, -1.0)
     positive("the bound is above 0", reach)
-    factor = exponential_remainder(-moved(largest_spread(p.change)))
+    factor = exponential_remainder(-moved(spread(p.change)))
     return Sides(smaller=factor * reach.square(), larger=p.drop)
 
 
@@ -77,5 +77,5 @@ def drop_of_a_network_ge_quartic(p: PolicyFlow) -> Sides:
 )
 def drop_of_a_network_le_quartic(p: PolicyFlow) -> Sides:
     """Δu(θ(t)) <= ψ(R)·(½t²|q|_* + η_1·t + N_3·t³/6)² for a two-layer softmax policy, N_3 estimated."""
-    factor = exponential_remainder(moved(largest_spread(p.change)))
+    factor = exponential_remainder(moved(spread(p.change)))
     return Sides(smaller=p.drop, larger=factor * envelope(p, 1.0).square())
