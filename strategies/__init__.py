@@ -1,8 +1,11 @@
-"""Hypothesis strategies: models, covariances, fine-tuning sets. Each draws a small recipe that shrinks; see README.md."""
+"""Hypothesis strategies: models, covariances, fine-tuning sets, policies, flows. Each draws a small recipe; see README.md."""
 
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
+from boundcheck.strategies.directions import directions, projected_lengths, turned_directions
+from boundcheck.strategies.eigenspaces import spectral_pairs
 from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
 from boundcheck.strategies.instability import instabilities, relaxed_instabilities, skill_steps
+from boundcheck.strategies.layers import linear_layers
 from boundcheck.strategies.models import (
     curved_models,
     general_quadratic_models,
@@ -12,17 +15,8 @@ from boundcheck.strategies.models import (
     two_layer_models,
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
-from boundcheck.strategies.policies import (
-    directions,
-    linear_layers,
-    linear_policies,
-    projected_lengths,
-    reference_policies,
-    shaped_policies,
-    spectral_pairs,
-    tilts,
-    turned_directions,
-)
+from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
+from boundcheck.strategies.tilts import tilts
 
 __all__ = [
     "CovariancePairs",

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
+from boundcheck.geometry import rotation
 from boundcheck.problem import Problem
 from boundcheck.strategies.lanes import LaneStream
-from boundcheck.strategies.spectra import KINDS, SpectrumKind, log_eigenvalues, rotation
+from boundcheck.strategies.spectra import KINDS, SpectrumKind, log_eigenvalues
 
 SCALES = (0.1, 10.0)
 """Between what a lane's largest eigenvalue lies."""

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from boundcheck.dynamics import Displaced, FineTuning, Setup, descend
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import Family, GeneralQuadratic, Quadratic
+from boundcheck.geometry import Family, GeneralQuadratic, Quadratic, rotation
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.models import Families, models
-from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues, rotation, shaped_inputs
+from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues, shaped_inputs
 
 EDGE = 1.0 / 16.0
 """The constant c of the step size and of the conditions (7), (8), (11)."""

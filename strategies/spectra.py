@@ -1,4 +1,4 @@
-"""Eigenvalues of covariances by kind, and rotations built from free parameters."""
+"""Eigenvalues by kind: of covariances, and square roots of those of Fisher matrices."""
 
 import math
 from typing import Literal, get_args
@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import rotation as rotation
 from boundcheck.strategies.lanes import LaneStream
 
 SpectrumKind = Literal["isotropic", "spiked", "power_law", "conditioned", "any"]
 KINDS: tuple[SpectrumKind, ...] = get_args(SpectrumKind)
+
+RootKind = Literal["flat", "steps", "decaying", "any"]
+ROOT_KINDS: tuple[RootKind, ...] = get_args(RootKind)
 
 
 def log_eigenvalues(stream: LaneStream, kind: SpectrumKind, dim: int, *, max_condition: float = 100.0) -> Tensor:
@@ -60,3 +62,18 @@ def eigenvalues(stream: LaneStream, kind: SpectrumKind, dim: int, *, max_conditi
 def shaped_inputs(noise: Tensor, values: Tensor, turn: Tensor) -> Tensor:
     """Rows z·diag(√λ)·Qᵀ, of covariance Q·diag(λ)·Qᵀ for standard normal z `[lanes, rows, dim]`."""
     return (noise * values.sqrt()[:, None, :]) @ turn.mT
+
+
+def falling_roots(stream: LaneStream, count: int, top: int, kind: RootKind) -> Tensor:
+    """Positive numbers, decreasing, `[lanes, count]`: all equal; equal among the first `top` and among the rest; falling
+    geometrically; or of any size. In a third of the lanes all are within a tenth of each other, whatever the kind."""
+    size, ratio = stream.log_uniform(0.1, 3.0)[:, None], stream.log_uniform(1e-3, 1.0)[:, None]
+    ratio = torch.where(stream.uniform()[:, None] < 1 / 3, 1 - 0.1 * ratio, ratio)
+    index = torch.arange(count, dtype=torch.float64).expand(stream.lanes, count)
+    drawn = stream.uniform(count)
+    if kind == "flat":
+        return size + 0 * index
+    if kind == "steps":
+        return torch.where(index < top, size, size * ratio)
+    logs = index / max(count - 1, 1) if kind == "decaying" else drawn.sort(-1).values
+    return size * torch.exp(logs * torch.log(ratio))

@@ -14,7 +14,7 @@ def python_blocks(document: Path) -> list[str]:
 
 
 def test_readme_claims_end_as_it_says(pytester: pytest.Pytester) -> None:
-    (block,) = python_blocks(ROOT / "README.md")
+    block, _ = python_blocks(ROOT / "README.md")
     for claim in re.split(r"(?=@theorem)", block)[1:]:
         assert len(claim.strip().splitlines()) <= 25
     pytester.mkdir("my_claims")
@@ -31,6 +31,14 @@ def test_readme_claims_end_as_it_says(pytester: pytest.Pytester) -> None:
     }
 
 
+def test_readme_example_of_a_model_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    _, block = python_blocks(ROOT / "README.md")
+    exec(compile(block, "README.md", "exec"), {"__name__": "example"})
+    printed = capsys.readouterr().out
+    assert "gamma" in printed, "the subspace of the example is separated"
+    assert "nan" not in printed
+
+
 @pytest.mark.parametrize("document", sorted((ROOT / "strategies").glob("*.md")), ids=lambda p: p.name)
 def test_blocks_of_other_documents_run(document: Path) -> None:
     blocks = python_blocks(document)
@@ -41,11 +49,12 @@ def test_blocks_of_other_documents_run(document: Path) -> None:
 
 def test_every_claim_is_in_the_index_of_theorems() -> None:
     from boundcheck.claim import registered_claims
-    from boundcheck.theorems import local_edits
+    from boundcheck.theorems import alignment_collapse, local_edits
 
     index = (ROOT / "theorems" / "README.md").read_text(encoding="utf-8")
     assert local_edits.__all__
+    assert alignment_collapse.__all__
     for claim in registered_claims().values():
-        if claim.id.startswith("LE-"):
+        if claim.id.startswith(("LE-", "AC-")):
             assert claim.id in index or claim.input == "real", claim.key
             assert Path(claim.registered_at[0]).name in index, claim.registered_at

@@ -15,6 +15,7 @@ from torch.func import jvp
 
 from boundcheck.dynamics.fine_tuning import Setup
 from boundcheck.dynamics.flow_at import flow_at
+from boundcheck.geometry import tilting
 
 STEPS = 32
 """Of the integrator."""
@@ -26,10 +27,8 @@ def gradient(p: Setup, theta: Tensor) -> Tensor:
 
 
 def mean_divergence(start: Tensor, change: Tensor) -> Tensor:
-    """Mean over prompts of KL(softmax(z) ‖ softmax(z + w)) for logits z and changes w `[..., N, k]`: log E_p e^w - E_p w."""
-    p = torch.softmax(start, dim=-1)
-    centred = change - (p * change).sum(-1, keepdim=True)
-    return torch.log1p((p * (torch.expm1(centred) - centred)).sum(-1)).mean(-1)
+    """Mean over prompts of KL(softmax(z) ‖ softmax(z + w)) for logits z and changes w `[..., N, k]`."""
+    return tilting.divergence(torch.softmax(start, dim=-1), change).mean(-1)
 
 
 def mean_variance(start: Tensor, change: Tensor) -> Tensor:
@@ -41,7 +40,7 @@ def mean_variance(start: Tensor, change: Tensor) -> Tensor:
 
 def spread(change: Tensor) -> Tensor:
     """R, the largest difference between the changes of two responses to one prompt: `[...]`."""
-    return (change.amax(-1) - change.amin(-1)).amax(-1)
+    return tilting.spread(change).amax(-1)
 
 
 @dataclass(frozen=True)

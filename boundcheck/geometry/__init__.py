@@ -1,23 +1,18 @@
-"""Model families, their Jacobians and smoothness, and tangent-space overlap. Torch only."""
+"""Model families, their Jacobians and smoothness, tangent-space overlap, policies and their Fisher information. Torch only."""
 
-from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
-from boundcheck.geometry.fisher import (
-    Bernoulli,
-    Eigenspace,
-    Fisher,
-    FisherSpectrum,
-    Gaussian,
+from boundcheck.geometry.condition import (
     InstabilityCondition,
-    Policy,
-    Softmax,
     curvature_coupling,
-    fisher_information,
     instability_condition,
     output_acceleration,
 )
+from boundcheck.geometry.eigenspaces import Eigenspace, FisherSpectrum
+from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
+from boundcheck.geometry.fisher import Fisher, fisher_information
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
+from boundcheck.geometry.policies import Bernoulli, Gaussian, Policy, Softmax
 from boundcheck.geometry.spectrum import (
     eigenvalues,
     largest_eigenvalue,
@@ -30,13 +25,8 @@ from boundcheck.geometry.spectrum import (
     solve,
 )
 from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
-from boundcheck.geometry.whitened import (
-    BernoulliPolicy,
-    GaussianPolicy,
-    HadamardPolicy,
-    WhitenedPolicy,
-    exponential_remainder,
-)
+from boundcheck.geometry.tilting import divergence, exponential_remainder, spread
+from boundcheck.geometry.whitened import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 
 __all__ = [
     "Bernoulli",
@@ -59,6 +49,7 @@ __all__ = [
     "TwoLayer",
     "WhitenedPolicy",
     "curvature_coupling",
+    "divergence",
     "eigenvalues",
     "exponential_remainder",
     "family_overlaps",
@@ -81,6 +72,7 @@ __all__ = [
     "smallest_singular_value",
     "softplus",
     "solve",
+    "spread",
     "symmetric",
     "tangent_kernel",
     "tangent_overlap",

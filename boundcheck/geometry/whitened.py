@@ -14,12 +14,8 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
+from boundcheck.geometry.tilting import exponential_remainder, spread
 from boundcheck.problem import Part
-
-
-def exponential_remainder(u: Tensor) -> Tensor:
-    """ψ(u) = (e^u - u - 1)/u² for u ≠ 0, elementwise (ψ(0) = 1/2 is its limit; at 0 itself the result is not finite)."""
-    return (torch.expm1(u) - u) / u.square()
 
 
 @dataclass(frozen=True)
@@ -103,8 +99,7 @@ class HadamardPolicy(_CategoricalPolicy):
         return torch.log1p((torch.expm1(logits) - logits).mean(-1))
 
     def spread(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
-        logits = self.logits(outputs)
-        return logits.amax(-1) - logits.amin(-1)
+        return spread(self.logits(outputs))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,12 @@
-"""The Fisher information of policies and the instability condition, against loops over classes, closed forms and mpmath."""
+"""The Fisher information of policies and its eigenspaces, against loops over classes, closed forms and mpmath."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import mpmath
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from boundcheck.errors import BoundcheckError
@@ -19,58 +16,11 @@ from boundcheck.geometry import (
     Gaussian,
     Policy,
     Softmax,
-    curvature_coupling,
     fisher_information,
     instability_condition,
-    output_acceleration,
 )
 from boundcheck.geometry.fisher import flattened
-from tests.geometry.oracle import jacobian_rows
-
-POLICIES = [Softmax(), Bernoulli(), Gaussian(0.7)]
-
-
-def random(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def mlp(outputs: int = 3, width: int = 5, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(4, width), nn.Tanh(), nn.Linear(width, outputs)).double()
-
-
-def bent(theta: Tensor, x: Tensor) -> Tensor:
-    return torch.tanh(x @ theta.reshape(4, 3))
-
-
-def log_likelihoods(policy: Policy, z: Tensor) -> list[tuple[float, Tensor]]:
-    """Every response, its probability and its log-probability as a function of outputs z `[k]`, written out."""
-    if isinstance(policy, Softmax):
-        logs = z - torch.log(torch.exp(z).sum())
-        return [(float(torch.exp(log.detach())), log) for log in logs]
-    assert isinstance(policy, Bernoulli)
-    found = []
-    for answer in range(2 ** len(z)):
-        bits = torch.tensor([(answer >> j) & 1 for j in range(len(z))])
-        log = -torch.log(1 + torch.exp(torch.where(bits == 1, -z, z))).sum()
-        found.append((float(torch.exp(log.detach())), log))
-    return found
-
-
-def naive_fisher(policy: Policy, f: Callable[[Tensor], Tensor], params: list[Tensor], x: Tensor, w: Tensor) -> Tensor:
-    """E_x E_y of score·scoreᵀ, one automatic derivative a response; a Gaussian by its definition with J."""
-    n = sum(p.numel() for p in params)
-    total = torch.zeros(n, n, dtype=torch.float64)
-    for i, weight in enumerate((w.double() / w.double().sum()).tolist()):
-        if isinstance(policy, Gaussian):
-            rows = jacobian_rows(f, params, x[i : i + 1])
-            total += weight * rows.T @ rows / policy.variance
-            continue
-        for p, log in log_likelihoods(policy, f(x[i : i + 1])[0]):
-            score = torch.cat([g.flatten() for g in torch.autograd.grad(log, params, retain_graph=True)])
-            total += weight * p * score[:, None] * score
-    return total
-
+from tests.geometry.fisher_oracle import POLICIES, bent, mlp, naive_fisher, random
 
 # ---------------------------------------------------------------------------------------------------------- information
 
@@ -320,91 +270,11 @@ def test_what_is_wrong_is_told() -> None:
         fisher_information(module, x, Softmax()).apply(torch.ones(3))
     with pytest.raises(BoundcheckError, match="J·v is not finite"):
         fisher_information(module, x, Softmax()).apply(torch.full((43,), math.nan))
-    with pytest.raises(BoundcheckError, match="a loss of shape"):
-        curvature_coupling(lambda theta: theta, random(3))
-    with pytest.raises(BoundcheckError, match="gradient of the loss is not finite"):
-        curvature_coupling(lambda theta: theta.sqrt().sum(), torch.zeros(3))
     with pytest.raises(BoundcheckError, match="tuned has other"):
         fisher_information(module, x, Softmax()).divergence({"other": x})
 
 
 # ----------------------------------------------------------------------------------------------------------- divergence
-
-
-def exact_divergence(policy: Policy, z: list[float], w: list[float]) -> Any:
-    """KL of two distributions by its definition, in so many digits that nothing cancels."""
-    with mpmath.workdps(50 + 400):
-        before = [mpmath.mpf(v) for v in z]
-        after = [a + mpmath.mpf(b) for a, b in zip(before, w, strict=True)]
-        if isinstance(policy, Gaussian):
-            return sum((a - b) ** 2 for a, b in zip(before, after, strict=True)) / (2 * mpmath.mpf(policy.variance))
-        if isinstance(policy, Bernoulli):
-            pairs = [([a, mpmath.mpf(0)], [b, mpmath.mpf(0)]) for a, b in zip(before, after, strict=True)]
-        else:
-            pairs = [(before, after)]
-        total = mpmath.mpf(0)
-        for old, new in pairs:
-            norms = [mpmath.log(mpmath.fsum(mpmath.exp(v) for v in side)) for side in (old, new)]
-            total += mpmath.fsum(
-                mpmath.exp(a - norms[0]) * ((a - norms[0]) - (b - norms[1])) for a, b in zip(old, new, strict=True)
-            )
-        return total
-
-
-def relative_error(policy: Policy, z: Tensor, w: Tensor) -> float:
-    truth = exact_divergence(policy, z.tolist(), w.tolist())
-    return float(abs(mpmath.mpf(float(policy.divergence(z, w))) / truth - 1))
-
-
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
-@pytest.mark.parametrize("step", [1e-120, 1e-12, 1e-8, 1e-4, 1e-2, 0.1, 0.3, 1.0, 10.0, 300.0])
-def test_divergences_of_steps_of_any_size(policy: Policy, step: float) -> None:
-    for seed, spread in ((0, 1.0), (1, 5.0), (2, 60.0)):
-        z, w = spread * random(6, seed=seed), step * random(6, seed=seed + 10)
-        assert relative_error(policy, z, w) < (1e-14 if step < 5 else 1e-12)
-
-
-def test_divergences_with_many_classes_and_large_logits() -> None:
-    z, w = 30 * random(1500), random(1500, seed=1)
-    for step in (1e-8, 1e-3, 1.0, 40.0):
-        assert relative_error(Softmax(), 1e3 + z, step * w) < 1e-13
-    near = torch.tensor([0.0, -690.0, -40.0]).double()
-    for change in ([0.0, 700.0, 0.0], [0.0, 1e-3, 0.0], [0.0, 1500.0, 3.0], [5e4, 0.0, 0.0], [-5e4, 0.0, 0.0]):
-        assert relative_error(Softmax(), near, torch.tensor(change).double()) < 1e-12
-
-
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@given(
-    st.lists(st.tuples(st.floats(-300, 300), st.floats(-300, 300)), min_size=2, max_size=5),
-    st.sampled_from([1e-8, 1e-5, 1e-3, 1.0]),
-    st.sampled_from(POLICIES),
-)
-def test_divergences_are_never_negative_and_always_accurate(
-    pairs: list[tuple[float, float]], step: float, policy: Policy
-) -> None:
-    z = torch.tensor([a for a, _ in pairs], dtype=torch.float64)
-    w = step * torch.tensor([b for _, b in pairs], dtype=torch.float64)
-    found = float(policy.divergence(z, w))
-    truth = exact_divergence(policy, z.tolist(), w.tolist())
-    assert found >= 0
-    assert abs(mpmath.mpf(found) - truth) <= 1e-12 * truth + mpmath.mpf(10) ** -290
-    assert float(policy.divergence(z, torch.zeros_like(z))) == 0.0
-
-
-def test_a_shift_common_to_all_classes_is_no_change() -> None:
-    z, w = random(4), 1e-7 * random(4, seed=1)
-    shifted = Softmax().divergence(z, w + 2.0**20)
-    assert float(shifted) == pytest.approx(float(Softmax().divergence(z, (w + 2.0**20) - 2.0**20)), rel=1e-14)
-    assert float(Softmax().divergence(z, torch.full((4,), 7.0).double())) == 0.0
-
-
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
-def test_divergences_have_derivatives(policy: Policy) -> None:
-    z, w = random(4), 0.3 * random(4, seed=1)
-    assert torch.autograd.gradcheck(policy.divergence, (z.requires_grad_(), w.requires_grad_()))
-    curvature = torch.func.hessian(lambda v: policy.divergence(z.detach(), v))(torch.zeros(4).double())
-    v = random(4, seed=2)
-    assert float((v @ curvature @ v).detach()) == pytest.approx(float(policy.variance_of(z.detach(), v)), rel=1e-12)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
@@ -442,117 +312,6 @@ def test_a_short_step_keeps_its_digits() -> None:
             pairs = zip(*sides, strict=True)
             truth = sum(mpmath.exp(a - norms[0]) * (a - norms[0] - b + norms[1]) for a, b in pairs)
             assert abs(mpmath.mpf(float(found.divergence_after(step))) / truth - 1) < 1e-14
-
-
-# ---------------------------------------------------------------------------------------------------------- instability
-
-
-def quartic(theta: Tensor) -> Tensor:
-    return (theta.pow(4).sum() / 4 + theta.roll(1).mul(theta).sum()) + theta.sin().sum()
-
-
-def test_coupling_is_the_hessian_times_the_gradient() -> None:
-    theta = random(7)
-    gradient, bend = curvature_coupling(quartic, theta)
-    torch.testing.assert_close(gradient, torch.func.grad(quartic)(theta))
-    torch.testing.assert_close(bend, torch.func.hessian(quartic)(theta) @ gradient)
-    params = {"b": random(2, 2), "a": random(3, seed=1)}
-
-    def loss(p: Mapping[str, Tensor]) -> Tensor:
-        return (p["a"].sum() * p["b"]).sin().sum()
-
-    def whole(flat: Tensor) -> Tensor:
-        return loss({"b": flat[:4].reshape(2, 2), "a": flat[4:]})
-
-    flat = flattened(params)
-    gradient, bend = curvature_coupling(loss, params)
-    torch.testing.assert_close(gradient, torch.func.grad(whole)(flat))
-    torch.testing.assert_close(bend, torch.func.hessian(whole)(flat) @ gradient)
-
-
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
-@pytest.mark.parametrize("form", [True, False])
-def test_the_condition_of_a_network_by_brute_force(policy: Policy, form: bool) -> None:
-    module, x, tuning, y = mlp(), random(5, 4), random(6, 4, seed=1), torch.tensor([0, 1, 2, 0, 1, 2])
-
-    def loss(params: Mapping[str, Tensor]) -> Tensor:
-        return nn.functional.cross_entropy(torch.func.functional_call(module, dict(params), (tuning,)), y)
-
-    found = instability_condition(module, x, policy, loss, d=3, form=form)
-    params = dict(module.named_parameters())
-
-    def flat_loss(flat: Tensor) -> Tensor:
-        parts = flat.split([p.numel() for p in params.values()])
-        return loss({name: part.reshape(p.shape) for (name, p), part in zip(params.items(), parts, strict=True)})
-
-    theta = flattened(params)
-    g = torch.func.grad(flat_loss)(theta)
-    a = torch.func.hessian(flat_loss)(theta) @ g
-    matrix = naive_fisher(policy, module, list(params.values()), x, torch.ones(5))
-    values, vectors = torch.linalg.eigh(matrix)
-    top = vectors[:, -3:]
-    root = vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.mT
-    assert found.separated
-    assert found.d == 3
-    assert found.smallest == pytest.approx(float(values[-3]), rel=1e-9)
-    assert found.largest == pytest.approx(float(values[-1]), rel=1e-9)
-    assert found.tail == pytest.approx(float(values[:-3].sum()), rel=1e-9)
-    assert found.gap == pytest.approx(float(values[-3] - values[-4]), rel=1e-8)
-    assert found.overlap == pytest.approx(float((top @ (top.mT @ g)).norm()), rel=1e-8)
-    assert found.coupling == pytest.approx(float((root @ top @ (top.mT @ a)).norm()), rel=1e-8)
-    assert found.epsilon == max(found.overlap, found.tail)
-    assert found.gradient == pytest.approx(float(g.norm()))
-    assert found.acceleration == pytest.approx(float(a.norm()))
-
-
-def test_narrow_floats_give_the_same_condition() -> None:
-    x = random(5, 4)
-    reports = []
-    for dtype in (torch.float64, torch.float32):
-        module, tuning = mlp().to(dtype), random(6, 4, seed=1).to(dtype)
-
-        def loss(params: Mapping[str, Tensor], module: nn.Module = module, tuning: Tensor = tuning) -> Tensor:
-            return torch.func.functional_call(module, dict(params), (tuning,)).square().mean()
-
-        reports.append(instability_condition(module, x.to(dtype), Softmax(), loss, d=2))
-    wide, narrow = reports
-    for name in ("smallest", "coupling", "overlap", "tail", "gap", "gradient", "acceleration", "output_acceleration"):
-        assert getattr(narrow, name) == pytest.approx(getattr(wide, name), rel=1e-4)
-    assert wide.gap_error < 1e-10 < narrow.gap_error < 1e-3
-    assert narrow.separated
-
-
-def test_outputs_accelerate_as_along_the_flow() -> None:
-    """q = J·a + H[g, g] by full derivatives, and as the second difference of outputs along the curve."""
-    theta, x = random(12), random(5, 4, seed=1)
-    found = fisher_information(bent, x, Softmax(), params=theta, chunk=2)
-    q = output_acceleration(found, quartic)
-    g, a = curvature_coupling(quartic, theta)
-    jacobian = torch.func.jacfwd(bent)(theta, x)
-    second = torch.func.jacfwd(torch.func.jacfwd(bent))(theta, x)
-    torch.testing.assert_close(q, jacobian @ a + (second @ g) @ g)
-    report = instability_condition(bent, x, Softmax(), quartic, d=2, params=theta)
-    assert report.output_acceleration == pytest.approx(float(found.output_norm(q)))
-
-
-def test_the_quartic_law_without_first_order_motion() -> None:
-    """Where F·g = 0, Δu(θ(t)) = t⁴/8·|q|_*² + O(t⁵): outputs that move along g only to second order."""
-
-    def outputs(theta: Tensor, x: Tensor) -> Tensor:
-        return x * theta[0] + 0.5 * x.square() * theta[1].square()
-
-    def loss(theta: Tensor) -> Tensor:
-        return theta[1] + theta[0] * theta[1]  # at 0: g = (0, 1), a = (1, 0)
-
-    x = random(4, 3)
-    found = fisher_information(outputs, x, Softmax(), params=torch.zeros(2).double())
-    q = output_acceleration(found, loss)
-    torch.testing.assert_close(q, x + x.square())  # J·a and H[g, g]
-    assert float(found.output_norm(found.output_derivative(torch.tensor([0.0, 1.0]).double()))) == 0.0
-    t = 1e-3
-    moved = torch.tensor([t * t / 2, -t]).double()  # the flow, to third order in its first coordinate
-    expected = t**4 / 8 * float(found.output_norm(q)) ** 2
-    assert float(found.divergence_after(moved)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_spectrum_belongs_to_its_fisher() -> None:

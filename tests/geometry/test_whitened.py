@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy, exponential_remainder
+from boundcheck.geometry import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 
 POLICIES = [policy(q) for policy in (GaussianPolicy, HadamardPolicy, BernoulliPolicy) for q in (1, 2, 3, 5)]
 
@@ -83,15 +83,6 @@ def test_factors_bracket_the_divergence_and_use_the_true_spread(policy: Whitened
         if not isinstance(policy, GaussianPolicy):
             spread = float(max(max(logits) - min(logits) for _, logits in prompts(policy, f, prompt)))
             assert lower == pytest.approx(float((mpmath.expm1(-spread) + spread) / spread**2), rel=1e-10)
-
-
-def test_exponential_remainder() -> None:
-    for u in (-20.0, -1.0, -1e-3, 1e-3, 1.0, 20.0):
-        with mpmath.workdps(40):
-            expected = (mpmath.expm1(mpmath.mpf(u)) - mpmath.mpf(u)) / mpmath.mpf(u) ** 2
-        assert float(exponential_remainder(torch.tensor(u, dtype=torch.float64))) == pytest.approx(
-            float(expected), rel=1e-9
-        )
 
 
 def test_a_policy_without_outputs_is_refused() -> None:

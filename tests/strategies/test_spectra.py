@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boundcheck import BoundcheckError
+from boundcheck.geometry import rotation
 from boundcheck.strategies.lanes import LaneStream
-from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues, rotation
+from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues
 
 SEEDS = st.integers(0, 2**31 - 1)
 DIMS = st.integers(1, 12)

@@ -16,28 +16,28 @@ from torch import Tensor
 
 import boundcheck.theorems.alignment_collapse as collapse
 from boundcheck.claim import Claim, Identity, Sides, registered_claims
-from boundcheck.geometry import largest_singular_value
+from boundcheck.geometry import GaussianPolicy, largest_singular_value
 from boundcheck.problem import Problem
 from boundcheck.rigor import trace
 from boundcheck.search import Evaluator
 from boundcheck.search.certify import Certifier
-from boundcheck.strategies.policies import (
+from boundcheck.strategies.directions import (
     Direction,
     DirectionRecipe,
-    LinearLayer,
-    LinearLayerRecipe,
-    LinearPolicy,
-    LinearPolicyRecipe,
     ProjectedLength,
     ProjectedLengthRecipe,
-    ReferencePolicyRecipe,
-    ShapedPolicyRecipe,
-    SpectralPair,
-    SpectralPairRecipe,
-    Tilt,
-    TiltRecipe,
     TurnedDirectionRecipe,
 )
+from boundcheck.strategies.eigenspaces import SpectralPair, SpectralPairRecipe
+from boundcheck.strategies.instability import SkillRecipe
+from boundcheck.strategies.layers import LinearLayer, LinearLayerRecipe
+from boundcheck.strategies.policies import (
+    LinearPolicy,
+    LinearPolicyRecipe,
+    ReferencePolicyRecipe,
+    ShapedPolicyRecipe,
+)
+from boundcheck.strategies.tilts import Tilt, TiltRecipe
 from boundcheck.verdict import Status
 
 RECIPES: dict[str, Any] = {
@@ -47,6 +47,7 @@ RECIPES: dict[str, Any] = {
     "AC-3.2:proved": ReferencePolicyRecipe(2, 3, 4),
     "AC-3.2:general": ReferencePolicyRecipe(2, 3, 5),
     "AC-3.3:softmax": LinearPolicyRecipe(2, 3, 2, "any", 6),
+    "AC-3.3:gaussian": SkillRecipe(GaussianPolicy(2), 2, 4, 1.0, 23),
     "AC-C1:proved": LinearPolicyRecipe(2, 3, 2, "contrast", 7),
     "AC-6.1:softmax": ShapedPolicyRecipe(2, 4, 3, 2, 1, "any", 8),
     "AC-A1:proved": TurnedDirectionRecipe(3, 2, 1, "any", 9),

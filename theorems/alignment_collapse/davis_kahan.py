@@ -21,7 +21,7 @@ from boundcheck.claim import Sides, Stance, premise, theorem
 from boundcheck.exact import constant
 from boundcheck.geometry import eigenvalues
 from boundcheck.strategies import spectral_pairs
-from boundcheck.strategies.policies import SpectralPair
+from boundcheck.strategies.eigenspaces import SpectralPair
 from boundcheck.theorems.alignment_collapse.setting import alignment_collapse, positive
 
 SOURCE = alignment_collapse("Lemma B.2")

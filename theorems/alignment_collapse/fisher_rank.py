@@ -22,7 +22,7 @@ from torch import Tensor
 from boundcheck.claim import Sides, Stance, Statement, premise, theorem
 from boundcheck.geometry import rank
 from boundcheck.strategies import linear_layers
-from boundcheck.strategies.policies import LinearLayer, nearest
+from boundcheck.strategies.layers import LinearLayer, nearest
 from boundcheck.theorems.alignment_collapse.setting import alignment_collapse
 
 

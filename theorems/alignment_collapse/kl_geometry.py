@@ -33,20 +33,16 @@ from torch import Tensor
 from boundcheck.claim import Identity, Sides, Stance, premise, scaled, theorem
 from boundcheck.dynamics import SkillStep
 from boundcheck.exact import constant
-from boundcheck.geometry import largest_singular_value
+from boundcheck.geometry import divergence, exponential_remainder, largest_singular_value, spread
 from boundcheck.strategies import linear_policies, reference_policies, shaped_policies, skill_steps, tilts
-from boundcheck.strategies.policies import LinearPolicy, ReferencePolicy, ShapedPolicy, Tilt, divergence, spread
+from boundcheck.strategies.policies import LinearPolicy, ReferencePolicy, ShapedPolicy
+from boundcheck.strategies.tilts import Tilt
 from boundcheck.theorems.alignment_collapse.setting import alignment_collapse, positive
 
 SANDWICH = alignment_collapse("Proposition 3.3, sharpened")
 LEMMA = alignment_collapse("Lemma 3.2")
 NEAR_ONE = {"1.001": {"c": "1001/1000"}}
 NOT_QUITE = {"1/55": {"c": "1/55"}}
-
-
-def psi(u: Tensor) -> Tensor:
-    """(exp(u) - u - 1)/u², for u ≠ 0."""
-    return (torch.expm1(u) - u) / u.square()
 
 
 def tilted(p: Tilt) -> Tensor:
@@ -60,7 +56,7 @@ def tilted(p: Tilt) -> Tensor:
 )
 def divergence_ge_variance(p: Tilt, c: Tensor = constant(1, scales="smaller", unit="psi(-R) Var")) -> Sides:
     """ψ(-R)·Var_p(w) <= KL(p‖q)."""
-    return Sides(smaller=c * psi(-tilted(p)) * p.variance, larger=p.divergence)
+    return Sides(smaller=c * exponential_remainder(-tilted(p)) * p.variance, larger=p.divergence)
 
 
 @theorem(
@@ -73,7 +69,7 @@ def divergence_ge_variance(p: Tilt, c: Tensor = constant(1, scales="smaller", un
 )
 def divergence_le_variance(p: Tilt, c: Tensor = constant(1, scales="larger", unit="psi(R) Var")) -> Sides:
     """KL(p‖q) <= ψ(R)·Var_p(w)."""
-    return Sides(smaller=p.divergence, larger=c * psi(tilted(p)) * p.variance)
+    return Sides(smaller=p.divergence, larger=c * exponential_remainder(tilted(p)) * p.variance)
 
 
 @theorem(
@@ -230,4 +226,6 @@ def drop_ge_what_lies_in_the_top_subspace(
     R = spread(policy.shifts).amax()
     positive("the update changes a logit", R)
     inside = (p.eigenvalues[: p.top] * p.coordinates[: p.top].square()).sum()
-    return Sides(smaller=c * psi(-torch.where(R > 0, R, torch.ones_like(R))) * inside, larger=policy.drop)
+    return Sides(
+        smaller=c * exponential_remainder(-torch.where(R > 0, R, torch.ones_like(R))) * inside, larger=policy.drop
+    )

@@ -41,7 +41,7 @@ from boundcheck.claim import Identity, Sides, Stance, premise, scaled, theorem
 from boundcheck.exact import constant
 from boundcheck.geometry import largest_singular_value
 from boundcheck.strategies import directions, projected_lengths, turned_directions
-from boundcheck.strategies.policies import Direction, ProjectedLength, TurnedDirection
+from boundcheck.strategies.directions import Direction, ProjectedLength, TurnedDirection
 from boundcheck.theorems.alignment_collapse.setting import alignment_collapse, positive
 
 THEOREM_1 = alignment_collapse("Theorem 4.1 (1)")
