@@ -18,7 +18,16 @@ from torch import Tensor
 from boundcheck.errors import UnknownOperatorError
 from boundcheck.rigor import Enclosure
 from boundcheck.rigor.arithmetic import absolute, add, addcmul, div, mul, neg, reciprocal, rsub, square, sub
-from boundcheck.rigor.enclosure import UNDERFLOW, UNIT_ROUNDOFF, frobenius_upper, gamma, rounding, widen
+from boundcheck.rigor.enclosure import (
+    UNDERFLOW,
+    UNIT_ROUNDOFF,
+    frobenius_upper,
+    gamma,
+    literal,
+    literal_radius,
+    rounding,
+    widen,
+)
 from boundcheck.rigor.registry import aten, lookup
 
 U = Fraction(1, 2**53)
@@ -462,3 +471,50 @@ def test_no_result_shares_its_radius_with_an_operand() -> None:
     for result in (neg(x), absolute(x)):
         result.rad.fill_(7.0)
     assert x.rad.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, math.inf, -math.inf, math.nan])
+def test_a_literal_that_is_0_or_no_number_is_meant_as_it_is(value: float) -> None:
+    assert literal_radius(value) == 0.0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_literal_of_few_digits_is_meant_as_it_is(sign: int) -> None:
+    for bits, exact in ((1, True), (20, True), (41, True), (42, True), (43, False), (53, False)):
+        value = sign * (2.0 ** (bits - 1) + 1 if bits > 1 else 1.0) / 2.0**60  # an odd number of so many bits, scaled
+        assert literal_radius(value) == (0.0 if exact else abs(value) * 2.0**-53), bits
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_whole_literal_is_meant_as_it_is_however_long(sign: float) -> None:
+    for value in (3.0, 2.0**52 + 1, 2.0**53 - 1, 1e300):
+        assert literal_radius(sign * value) == 0.0
+
+
+def test_the_radius_of_a_literal_reaches_the_number_that_was_meant() -> None:
+    for text in ("0.1", "-0.1", "0.3", "1e-5", "2.718281828459045"):
+        value = float(text)
+        assert literal_radius(value) == abs(value) * 2.0**-53
+        assert abs(Fraction(value) - Fraction(text)) <= Fraction(literal_radius(value))
+
+
+def test_a_tensor_of_literals_has_the_radius_of_each() -> None:
+    values = [
+        0.0,
+        0.1,
+        -0.1,
+        3.0,
+        2.0**52 + 1,
+        (2.0**41 + 1) / 2.0**60,
+        (2.0**42 + 1) / 2.0**60,
+        -(2.0**42 + 1) / 2.0**60,
+        1e300,
+    ]
+    found = literal(torch.tensor(values, dtype=torch.float64))
+    assert found.mid.tolist() == values
+    assert found.rad.tolist() == [literal_radius(value) for value in values]
+    endless = literal(torch.tensor([INF, -INF, NAN], dtype=torch.float64))
+    assert endless.rad.tolist() == [0, 0, 0]
+    whole = literal(torch.tensor([1, 2**53 + 1]))
+    assert whole.rad.tolist() == [0, 0]
+    assert literal(torch.tensor([0.1])).mid.dtype == torch.float64
