@@ -374,6 +374,13 @@ def _validate(claim: Claim) -> None:
         raise BoundcheckError(
             f"refuted_by={claim.refuted_by!r} on {claim.key}", expected=f"one of {', '.join(get_args(Refutation))}"
         )
+    scaling = [exact for exact in claim.constants.values() if exact.scales == "smaller"]
+    if claim.refuted_by == "order" and len(scaling) != 1:
+        raise BoundcheckError(
+            f'refuted_by="order" on {claim.key} with {len(scaling)} constants that scale the smaller side',
+            expected="one, the constant that the statement leaves open",
+            remedy='declare it as c=constant("2^-64", scales="smaller")',
+        )
     gates = claim.input == "generated" and claim.stance is not Stance.CONJECTURED
     if gates and not false_as_printed and not claim.mutants:
         raise BoundcheckError(

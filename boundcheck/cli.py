@@ -31,6 +31,7 @@ def main() -> None:
 
 
 @main.command("list")
+@click.argument("keys", nargs=-1)
 @click.option(
     "--claims",
     "paths",
@@ -39,11 +40,12 @@ def main() -> None:
     help="A file or folder of your own claims; repeatable.",
 )
 @click.option("--stance", help="Only claims of this stance: printed, proved, corrected or conjectured.")
-def list_claims(paths: tuple[Path, ...], stance: str | None) -> None:
-    """List the claims: key, stance, source and statement.
+def list_claims(keys: tuple[str, ...], paths: tuple[Path, ...], stance: str | None) -> None:
+    """List the claims: key, stance, source and statement; those whose key starts with one of KEYS, if any is given.
 
     \b
-    Example: boundcheck list --claims my_claims --stance proved
+    Example: boundcheck list AC-6 LE-7
+             boundcheck list --claims my_claims --stance proved
     """
     from boundcheck.claim import Stance, registered_claims
 
@@ -51,6 +53,12 @@ def list_claims(paths: tuple[Path, ...], stance: str | None) -> None:
         raise BoundcheckError(f"--stance {stance}", expected=f"one of {', '.join(Stance)}")
     _load_claims(paths)
     claims = [c for _, c in sorted(registered_claims().items()) if stance in (None, str(c.stance))]
+    if keys:
+        claims = [c for c in claims if c.key.startswith(keys)]
+        if not claims:
+            raise BoundcheckError(
+                f"no claim's key starts with {' or '.join(keys)}", remedy="boundcheck list shows them all"
+            )
     for claim in claims:
         false = " (known to be false)" if claim.refuted_by else ""
         click.echo(f"{claim.key:24} {claim.stance}{false}; {claim.source}\n    {claim.statement}")
@@ -116,6 +124,9 @@ def replay_files(ctx: click.Context, files: tuple[Path, ...], paths: tuple[Path,
             click.echo(f"The claim has another constant by now: {line}.")
         unproved += not result.proved or bool(result.changed)
         proved = "VIOLATED: proved again by two routes" + (", with the file's constants." if result.changed else ".")
+        if result.proved and result.certificate.no_constant_helps:
+            routes = " and by ".join(result.certificate.routes_to_zero)
+            proved += f" By {routes} the larger side is 0 or less: no other constant helps."
         click.echo(proved if result.proved else _not_proved(result.certificate.reason))
         click.echo()
     ctx.exit(2 if refused else 1 if unproved else 0)

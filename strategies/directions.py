@@ -223,6 +223,10 @@ class ProjectedLength(Problem):
     top_half: int
     rest_half: int
 
+    def __post_init__(self) -> None:
+        """Both halves have to be there: a projector of rank 0 or n leaves nothing to chance."""
+        require_sizes(least=1, top_half=self.top_half, rest_half=self.rest_half)
+
     @property
     def top(self) -> int:
         """d."""

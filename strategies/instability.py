@@ -35,6 +35,7 @@ class _Sizes:
 
     Attributes:
         policy: of q outputs. sensitive: d. parameters: n. bend: how strongly the outputs are curved, a factor (0: affine).
+        steepest: largest √λ_1.
         seed: of the lanes.
 
     """
@@ -43,6 +44,7 @@ class _Sizes:
     sensitive: int
     parameters: int
     bend: float = 1.0
+    steepest: float = 3.0
     seed: int = 0
 
     @property
@@ -160,7 +162,7 @@ def _skill(recipe: _Sizes, stream: LaneStream) -> dict[str, Any]:
     """Structure and leaves of a Skill."""
     q, n, d = recipe.policy.outputs, recipe.parameters, recipe.sensitive
     spread = stream.log_uniform(1.0, 10.0)[:, None]
-    top = stream.log_uniform(0.3, 3.0)[:, None]
+    top = stream.log_uniform(0.3, recipe.steepest)[:, None]
     share = torch.cat([torch.zeros(stream.lanes, 1, dtype=torch.float64), stream.uniform(q - 1)], dim=-1)
     roots = top * torch.exp(-share * torch.log(spread))
     roots = roots.sort(dim=-1, descending=True).values
@@ -201,6 +203,7 @@ def instabilities(
     overlap: Overlap = "any",
     cancelled: Sequence[float] = (0.0, 0.5, 1.0),
     bends: Sequence[float] = BENDS,
+    steepest: float = 3.0,
 ) -> st.SearchStrategy[InstabilityRecipe]:
     """Gradient flows of quadratic losses that satisfy the Alignment Instability Condition by construction.
 
@@ -208,6 +211,7 @@ def instabilities(
         kinds: policies. max_outputs: largest q. max_parameters: largest n. tail: whether F may have eigenvalues outside M.
         overlap: of the gradient at θ* with M. cancelled: shares κ of the acceleration's effect that the curvature of the outputs
             undoes; empty: that curvature is drawn without regard to the flow. bends: factors of the rest of that curvature.
+        steepest: largest √λ_1.
 
     """
     if overlap not in get_args(Overlap):
@@ -218,7 +222,7 @@ def instabilities(
         max_outputs,
         max_parameters,
         tail,
-        {"overlap": overlap, "cancelled": tuple(map(float, cancelled))},
+        {"overlap": overlap, "cancelled": tuple(map(float, cancelled)), "steepest": steepest},
         bends,
     )
 

@@ -42,14 +42,25 @@ class ReferencePolicy(Problem):
         return torch.softmax(self.log_prompts, -1)
 
     @property
+    def support(self) -> Tensor:
+        """The smallest of the weights and factors: D has full support where it is above 0."""
+        return torch.minimum(self.weights.amin((-2, -1)), self.factors.amin(-1))
+
+    @property
+    def _positive(self) -> Tensor:
+        """The weights, 1 for those that are not above 0: a premise is broken there, and no number of theirs is looked at."""
+        return torch.where(self.weights > 0, self.weights, torch.ones_like(self.weights))
+
+    @property
     def reference(self) -> Tensor:
         """D(y|x)."""
-        return self.weights / self.weights.sum(-1, keepdim=True)
+        return self._positive / self._positive.sum(-1, keepdim=True)
 
     @property
     def agreeing(self) -> Tensor:
         """Logits `[X, Y]` of the policy that agrees with D."""
-        return torch.log(self.factors.unsqueeze(-1) * self.weights)
+        factors = torch.where(self.factors > 0, self.factors, torch.ones_like(self.factors))
+        return torch.log(factors.unsqueeze(-1) * self._positive)
 
     def mean(self, per_prompt: Tensor) -> Tensor:
         """The expectation over x of `[X]`."""

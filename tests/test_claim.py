@@ -196,6 +196,11 @@ def test_a_statement_falls_in_a_known_way() -> None:
     assert "expected one of instance, order" in text
 
 
+def test_a_statement_that_falls_by_its_order_leaves_one_constant_open() -> None:
+    text = refused(lambda: register(stance=Stance.PRINTED, refuted_by="order", mutants={}))
+    assert "0 constants that scale the smaller side" in text
+
+
 @pytest.mark.parametrize("default", [0.25, "1/4", None], ids=str)
 def test_every_argument_after_the_problem_is_a_constant(default: Any) -> None:
     def loose(p: Pair, c: Any = default) -> Sides:

@@ -28,6 +28,11 @@ def test_list_shows_ours_and_the_users(tmp_path: Path) -> None:
     assert "LE-7:U" in result.output
     assert "MY-listed:proved" in result.output
     assert "LE-linear:printed        printed (known to be false)" in result.output
+    some = call("list", "AC-6.2", "LE-8").output
+    assert "AC-6.2:printed" in some
+    assert "LE-8:proved" in some
+    assert "LE-7" not in some
+    assert "no claim's key starts with NONE" in call("list", "NONE").output
     only = call("list", "--stance", "corrected")
     assert "LE-linear:corrected" in only.output
     assert "LE-7:U" not in only.output

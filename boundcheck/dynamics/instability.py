@@ -5,6 +5,7 @@ parameters (d, λ, γ, ε) are what they are said to be, exactly: nothing is rej
 Source: Springer et al., The Geometry of Alignment Collapse, Sections 3 and 5.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,12 +14,21 @@ from torch import Tensor
 
 from boundcheck.dynamics.quadratic_flow import quadratic_flow
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import WhitenedPolicy, rotation, symmetric, unit_vector
+from boundcheck.geometry import GaussianPolicy, WhitenedPolicy, largest_singular_value, rotation, symmetric, unit_vector
 from boundcheck.problem import Problem
 
 
 def _norm(vector: Tensor) -> Tensor:
     return torch.linalg.vector_norm(vector, dim=-1)
+
+
+def _require_shapes(problem: Problem, lanes: tuple[int, ...], expected: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in expected.items():
+        got = tuple(getattr(problem, name).shape)
+        if got != (*lanes, *shape):
+            raise BoundcheckError(
+                f"the leaf {name} is of shape {got}", expected=f"{(*lanes, *shape)}, as the others say"
+            )
 
 
 def _bilinear(form: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -182,12 +192,14 @@ class Instability(Skill):
         """Sizes that do not fit each other are refused."""
         super().__post_init__()
         n, d = self.parameters, self.sensitive
-        expected = {"heading": d - 1, "steering": d - 1, "drift": n - d, "aside": n - d}
-        for name, size in expected.items():
-            if getattr(self, name).shape[-1] != size:
-                raise BoundcheckError(
-                    f"the leaf {name} is of shape {tuple(getattr(self, name).shape)}", expected=f"[..., {size}]"
-                )
+        lanes = tuple(self.roots.shape[:-1])
+        expected = {
+            **dict.fromkeys(("heading", "steering"), (d - 1,)),
+            **dict.fromkeys(("drift", "aside"), (n - d,)),
+            **dict.fromkeys(("overlap", "coupling", "cancelled", "time"), ()),
+            "hessian": (n, n),
+        }
+        _require_shapes(self, lanes, expected)
 
     def _placed(self, inside: Tensor, outside: Tensor) -> Tensor:
         """The parameter vector with these coordinates in M and outside: `[..., n]`."""
@@ -242,6 +254,13 @@ class Instability(Skill):
         """q = J·a + B[v, v], the second derivative of the outputs along the flow: `[..., q]`."""
         return self.linear(self.acceleration) + self.bent(self.velocity, self.velocity)
 
+    @cached_property
+    def fisher_rate(self) -> Tensor:
+        """‖dF/dt‖ at time 0 along the flow, for responses N(f, I): the spectral norm of JᵀB[v, ·] + B[v, ·]ᵀJ."""
+        turned = (self.curvature @ self.velocity[..., None, :, None]).squeeze(-1)
+        product = self.jacobian.mT @ turned
+        return largest_singular_value(product + product.mT)
+
     @property
     def growth(self) -> Tensor:
         """e^{h·t} with h = ‖A‖_F: by so much at most every derivative of the flow grows up to time t."""
@@ -281,6 +300,13 @@ class RelaxedInstability(Instability):
 
     miss: Tensor
     cubic: Tensor
+
+    def __post_init__(self) -> None:
+        """Sizes that do not fit each other are refused, and policies other than Gaussian ones."""
+        super().__post_init__()
+        _require_shapes(self, tuple(self.roots.shape[:-1]), {"miss": (), "cubic": (self.parameters,)})
+        if not isinstance(self.policy, GaussianPolicy):
+            raise BoundcheckError(f"a RelaxedInstability with {self.policy}", expected="a GaussianPolicy")
 
     def relaxed_drop(self, D: Tensor) -> Tensor:
         """Δu at θ* + D, in expectation over the reference distribution."""

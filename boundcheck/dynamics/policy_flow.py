@@ -88,6 +88,10 @@ class PolicyFlow(Setup):
     @cached_property
     def rates(self) -> tuple[Tensor, Tensor, Tensor]:
         """First, second and third derivative of the logits along the flow, at time 0: `[N, k]` each."""
+        return self.rates_at(self.theta0)
+
+    def rates_at(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same where the flow passes θ."""
 
         def velocity(theta: Tensor) -> Tensor:
             return -gradient(self, theta)
@@ -97,7 +101,7 @@ class PolicyFlow(Setup):
 
         first = along(self.logits)
         second = along(first)
-        return first(self.theta0), second(self.theta0), along(second)(self.theta0)
+        return first(theta), second(theta), along(second)(theta)
 
 
 def policy_flow(setup: Setup, time: Tensor, *, steps: int = STEPS) -> PolicyFlow:

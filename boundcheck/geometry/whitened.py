@@ -34,6 +34,10 @@ class WhitenedPolicy(Part, ABC):
         """Shapes of the free numbers that the policy has besides its outputs."""
         return {}
 
+    def support(self, prompt: Mapping[str, Tensor]) -> Tensor | None:
+        """A margin that is above 0 where every prompt and response has a probability above 0; None where that is always so."""
+        return None
+
     @abstractmethod
     def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         """E_x KL(π* ‖ π) of the policy with these outputs `[q]` from the one with outputs 0."""
@@ -113,9 +117,13 @@ class BernoulliPolicy(_CategoricalPolicy):
     def prompt_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"weights": (self.outputs,)}
 
+    def support(self, prompt: Mapping[str, Tensor]) -> Tensor:
+        return prompt["weights"].abs().amin(-1)
+
     def half_logits(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:
         """f_k/√p_k, half the logit of prompt k: `[..., q]`."""
         weights = prompt["weights"]
+        weights = torch.where(weights == 0, torch.ones_like(weights), weights)  # `support` says that there is one
         return outputs * weights.square().sum(-1, keepdim=True).sqrt() / weights.abs()
 
     def divergence(self, outputs: Tensor, prompt: Mapping[str, Tensor]) -> Tensor:

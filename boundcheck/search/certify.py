@@ -39,8 +39,16 @@ class Certificate:
 
     @property
     def no_constant_helps(self) -> bool:
-        """Whether the larger side is proved to be at most 0, and the smaller above 0: no positive factor puts that right."""
-        return self.status is Status.VIOLATED and any(f.left[0] > 0 and f.right[1] <= 0 for f in self.findings)
+        """Whether the larger side is proved to be at most 0, and the smaller above 0: no positive factor puts that right.
+
+        One route is enough for the 0, which only exact numbers can show; that the statement is broken takes both as always.
+        """
+        return self.status is Status.VIOLATED and bool(self.routes_to_zero)
+
+    @property
+    def routes_to_zero(self) -> list[str]:
+        """The routes that prove the larger side to be at most 0 and the smaller above 0."""
+        return [f.route for f in self.findings if f.left[0] > 0 and f.right[1] <= 0]
 
 
 @dataclass(frozen=True)

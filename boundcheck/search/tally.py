@@ -144,7 +144,7 @@ class Tally:
         if self.claim.refuted_by != "order":
             return Verdict.REFUTED, reason
         if self.no_constant_helps:
-            return Verdict.REFUTED, f"{reason}; its larger side is not above 0, so no constant helps"
+            return Verdict.REFUTED, f"{reason}; of one the larger side is proved to be 0 or less, so no constant helps"
         return (
             Verdict.UNREFUTED,
             f"{reason}, but a smaller constant may hold: its larger side was nowhere proved to be 0 or less",

@@ -1,6 +1,7 @@
 """Instances meet Definition 5.1 with the parameters they name; flows, outputs and bounds against independent computations."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,5 +143,10 @@ def test_sizes_that_do_not_fit_are_refused_in_one_sentence() -> None:
     with pytest.raises(BoundcheckError, match="leaf roots"):
         _skill(GaussianPolicy(2), 1, 3, roots=torch.ones(1, 3, dtype=torch.float64))
     p = RECIPES[1].build(2)
-    with pytest.raises(BoundcheckError, match="leaf heading"):
-        replace(p, heading=torch.zeros(2, 4, dtype=torch.float64))
+    for name, shape in {"heading": (2, 4), "hessian": (2, 4, 4), "overlap": (2, 3), "time": (2, 1)}.items():
+        wrong: dict[str, Any] = {name: torch.zeros(*shape, dtype=torch.float64)}
+        with pytest.raises(BoundcheckError, match=f"leaf {name} is of shape"):
+            replace(p, **wrong)
+    relaxed = RelaxedRecipe(policy=GaussianPolicy(2), sensitive=2, parameters=3, seed=5, overlap="none").build(2)
+    with pytest.raises(BoundcheckError, match="GaussianPolicy"):
+        replace(relaxed, policy=HadamardPolicy(2))

@@ -166,6 +166,9 @@ def test_a_statement_with_an_open_constant_falls_only_where_no_constant_helps(op
     fallen = run_campaign(claim_of(nothing_over, stance=Stance.PRINTED, refuted_by="order", mutants={}), options)
     assert fallen["verdict"] == "REFUTED"
     assert "no constant helps" in fallen["reason"]
+    again = replay(read_counterexample(Path(fallen["counterexample"])), registered_claims())
+    assert again.proved
+    assert again.certificate.routes_to_zero
     assert fallen["constants"][0]["found"] == 0
     assert fallen["constants"][0]["at"] == "2^-64"
     open_ = run_campaign(claim_of(little_over, stance=Stance.PRINTED, refuted_by="order", mutants={}), options)

@@ -136,6 +136,17 @@ def rho(x: Numbers, lipschitz: float, speed: float) -> float:
     return float(2 * np.sqrt(x.lam1) * lipschitz * speed**2 / x.gap)
 
 
+def turning(x: Numbers) -> float:
+    """The spectral norm of dF/dt at time 0, by a central difference of F(θ* - t·v)."""
+    step = 1e-4
+
+    def fisher(t: float) -> Array:
+        J = x.J - t * np.array([B @ x.v for B in x.B])
+        return np.asarray(J.T @ J)
+
+    return float(np.linalg.norm((fisher(step) - fisher(-step)) / (2 * step), 2))
+
+
 def slack(x: Numbers) -> float:
     return float(np.linalg.norm(x.J @ x.v) * x.t + x.N3 * x.t**3 / 6)
 
@@ -159,7 +170,7 @@ SIDES: dict[str, Callable[[Numbers], tuple[Any, Any]]] = {
         x.moved(x.D),
     ),
     "AC-6.2:printed": lambda x: (x.gamma * x.t**2 / 2 - x.eps * x.t - np.sqrt(x.lam1) * rest(x), x.moved(x.D)),
-    "AC-1.2:printed": lambda x: (x.gamma * x.t**2 / 4 - x.eps * x.t - rest(x), np.linalg.norm(x.P @ x.D)),
+    "AC-1.2:printed": lambda x: (x.gamma * x.t**2 / 64 - x.eps * x.t - rest(x), np.linalg.norm(x.P @ x.D)),
     "AC-1.2:corrected": lambda x: (
         x.gamma * x.t**2 / (2 * np.sqrt(x.lam1)) - x.eps * x.t - rest(x),
         np.linalg.norm(x.P @ x.D),
@@ -189,11 +200,15 @@ SIDES: dict[str, Callable[[Numbers], tuple[Any, Any]]] = {
     ),
     "AC-B4:printed": lambda x: (TINY * x.gamma**2, x.order4()),
     "AC-B4:corrected": lambda x: (
-        (x.gamma - rho(x, 2 * np.sqrt(x.lam1) * x.beta, float(np.linalg.norm(x.v))) / 2) ** 2 / 8,
+        (x.gamma - np.sqrt(x.lam1) * turning(x) * np.linalg.norm(x.v) / x.gap) ** 2 / 8,
+        x.order4(),
+    ),
+    "AC-6.3:survival": lambda x: (
+        (x.gamma - turning(x) * np.linalg.norm(x.v) / np.sqrt(x.lamd)) ** 2 / 8,
         x.order4(),
     ),
 }
-OWN = {"AC-quartic:order", "AC-C2:6.1-proved", "AC-C2:6.3-printed"}  # tested below
+OWN = {"AC-quartic:order", "AC-C2:6.1-proved", "AC-C2:6.2-proved", "AC-C2:6.3-printed"}  # tested below
 
 
 def test_every_claim_has_an_oracle() -> None:
@@ -238,8 +253,15 @@ def test_the_relaxed_claims_agree_with_numpy() -> None:
         c = 0.5 * x.beta * np.sqrt(x.lam1) + abs(m) * np.linalg.norm(w) ** 3 / 6
         expected = (0.5 * x.moved(D) ** 2 - c * np.linalg.norm(D) ** 3, relaxed(D))
         assert np.allclose(sides_of(CLAIMS["AC-C2:6.1-proved"], p), expected, rtol=1e-6, atol=1e-12)
-        expected = (TINY * x.lamd * (x.gamma * x.t**2) ** 2, relaxed(x.D))
-        assert np.allclose(sides_of(CLAIMS["AC-C2:6.3-printed"], p), expected, rtol=1e-6, atol=1e-12)
+        third = m * float(w @ x.v) ** 3 / 6
+        assert sides_of(CLAIMS["AC-C2:6.3-printed"], p) == pytest.approx((TINY * x.lamd * x.gamma**2, third), rel=1e-9)
+        early = p.with_leaves(p.leaves() | {"time": torch.tensor(1e-5, dtype=torch.float64)})
+        soon = early.displacement.numpy()
+        h = (w @ soon) ** 3 / 6
+        assert (0.5 * x.f(soon) @ x.f(soon) + h**2 / 2 - m * h) / 1e-15 == pytest.approx(third, rel=0.01, abs=1e-3)
+        root = np.sqrt(x.lam1)
+        drifted = (x.gamma * x.t**2 / 2 - root * (x.eps * x.t + rest(x)), x.moved(x.D))
+        assert np.allclose(sides_of(CLAIMS["AC-C2:6.2-proved"], p), drifted, rtol=1e-6, atol=1e-12)
 
 
 def test_the_fourth_order_of_the_drop_is_a_limit() -> None:
@@ -330,6 +352,14 @@ def test_bad_input_has_the_right_word(what: str) -> None:
     changed = {name: torch.tensor(value, dtype=torch.float64) for name, value in leaves.items()}
     judged = Judge(CLAIMS["AC-6.2:corrected"], proofs=1)(p.with_leaves(p.leaves() | changed))
     assert Status(int(judged.status[0])) is expected
+
+
+@pytest.mark.parametrize("key", ["AC-quartic:lower", "AC-quartic:upper", "AC-quartic:window"])
+def test_a_prompt_without_weight_is_a_broken_premise(key: str) -> None:
+    p = InstabilityRecipe(policy=BernoulliPolicy(2), sensitive=1, parameters=3, seed=2).build(8)
+    weights = torch.tensor([[1.0, 0.0]], dtype=torch.float64).expand(8, 2)
+    judged = Evaluator(CLAIMS[key])(p.with_leaves(p.leaves() | {"prompt.weights": weights}))
+    assert bool((judged.status == int(Status.VACUOUS)).all())
 
 
 def test_d_equal_to_n_has_no_direction_outside() -> None:

@@ -111,8 +111,7 @@ def probabilities(logits: Tensor) -> Tensor:
 )
 def utility_drop_eq_divergence(p: ReferencePolicy) -> Identity:
     """Where π* = D, u(θ*) - u(θ) = E_x KL(π*‖π_θ)."""
-    premise("weights > 0", p.weights.amin())
-    premise("factors > 0", p.factors.amin())
+    positive("full support", p.support)
     drop = utility(p, p.agreeing) - utility(p, p.agreeing + p.change)
     return Identity(left=drop, right=p.mean(divergence(probabilities(p.agreeing), p.change)))
 
@@ -126,7 +125,7 @@ def utility_drop_eq_divergence(p: ReferencePolicy) -> Identity:
 )
 def utility_drop_eq_difference_of_divergences(p: ReferencePolicy) -> Identity:
     """For any policy, u(θ*) - u(θ) = E_x[KL(D‖π_θ) - KL(D‖π*)]."""
-    premise("weights > 0", p.weights.amin())
+    positive("full support", p.support)
     D = p.reference
     before, after = probabilities(p.base), probabilities(p.base + p.change)
     farther = (D * torch.log(D / after)).sum(-1) - (D * torch.log(D / before)).sum(-1)

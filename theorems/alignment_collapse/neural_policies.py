@@ -4,7 +4,7 @@ Theorem 6.1 with all of parameter space as M (d = n), with proved constants: for
 (½β‖D‖²)² (Local Edits, (5)), and the variance of w under any p is at most (max w - min w)²/4 <= ‖w‖²/2. So |z(D)|_* >=
 ‖F^{1/2}·D‖ - β‖D‖²/(2√2), and Δu >= ψ(-R)·|z(D)|_*².
 The quartic law: the flow is followed with a proved radius, η_1 = |z'|_* and q = z'' are exact derivatives along it, but N_3
->= sup|z‴|_* is only **estimated**, as twice its value at time 0: these rows inform and decide nothing.
+>= sup|z‴|_* is only **estimated**, as twice the larger of its values at both ends: these rows inform and decide nothing.
 Source: Theorem 6.1, Corollary 6.3.
 """
 
@@ -48,7 +48,9 @@ def envelope(p: PolicyFlow, sign: float) -> Tensor:
     """½t²|q|_* ± (η_1·t + N_3·t³/6), N_3 estimated."""
     t = p.time
     first, second, third = (mean_variance(p.start, rate).sqrt() for rate in p.rates)
-    slack = first * t + 2.0 * third * t.pow(3) / 6.0
+    late = mean_variance(p.start, p.rates_at(p.theta0 + p.displacement)[2]).sqrt()
+    third = 2.0 * torch.maximum(third, late)
+    slack = first * t + third * t.pow(3) / 6.0
     premise("N_3 is a bound (it is an estimate)", third, established=False)
     return 0.5 * t.square() * second + sign * slack
 

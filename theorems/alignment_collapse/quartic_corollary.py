@@ -19,7 +19,7 @@ How the printed law falls: the coefficient of t⁴ is compared with 2^-64·λγ�
 where it is 0: so any constant in the place of 2^-64 falls on the same instance (the second form lets search find nearly
 cancelling curvatures by itself: 2^-10). Appendix C relaxes Assumption 1 to Δu >= ½DᵀFD - C‖D‖³ (Assumption 4). Under it
 Corollary 6.3 is false even in sign: with a reference distribution of another mean than the model's, in an output that moves
-only to third order, Δu < 0 along the flow.
+only to third order, Δu = m·(w·v)³·t³/6 + O(t⁴) is negative for all small t on half of the instances.
 Source: Corollary 6.3, Theorem 1.3, Lemma C.2.
 """
 
@@ -38,6 +38,7 @@ from boundcheck.theorems.alignment_collapse.setting import (
     positive,
     sensitive_subspace,
 )
+from boundcheck.theorems.alignment_collapse.theorem_6_2 import drift, remainder
 
 SOURCE = alignment_collapse("Corollary 6.3")
 RELAXED = alignment_collapse("Lemma C.2")
@@ -139,6 +140,28 @@ def fourth_order_ge_what_curvature_leaves(
 
 
 @theorem(
+    "AC-6.3:survival",
+    source=SOURCE,
+    stance=Stance.CORRECTED,
+    over=PARTLY,
+    mutants={"1/7": {"c": "1/7"}, "a tenth less rotation": {"share": "9/10"}},
+    group=GROUP,
+    equality_at=lambda p: p.designed,
+)
+def fourth_order_ge_what_rotation_leaves(
+    p: Instability,
+    c: Tensor = constant("1/8", scales="smaller", unit="(gamma - L |v|^2/sqrt(lambda_d))^2"),
+    share: Tensor = constant(1, unit="L |v|^2/sqrt(lambda_d)"),
+) -> Sides:
+    """With F·v = 0 the coefficient of t⁴ is at least (γ - L‖v‖²/√λ_d)₊²/8, L‖v‖ the rate at which F turns along the flow."""
+    instability(p)
+    no_first_order_effect(p)
+    left = p.coupling - share * p.fisher_rate * p.speed_sq.sqrt() / p.lambda_d.sqrt()
+    positive("the bound is above 0", left)
+    return Sides(smaller=c * left.square(), larger=fourth_order(p))
+
+
+@theorem(
     "AC-quartic:order",
     source=SOURCE,
     stance=Stance.PROVED,
@@ -191,7 +214,7 @@ def drop_le_quartic(p: Instability) -> Sides:
     source=SOURCE,
     stance=Stance.CORRECTED,
     over=instabilities(),
-    mutants={"1/7": {"c": "1/7"}},
+    mutants={"1/8": {"c": "1/8"}},
     group=GROUP,
 )
 def drop_ge_quartic_in_window(
@@ -228,6 +251,22 @@ def relaxed_drop_ge_weighted_movement(
 
 
 @theorem(
+    "AC-C2:6.2-proved",
+    source=RELAXED,
+    stance=Stance.PROVED,
+    over=relaxed_instabilities(),
+    mutants={"51/100": {"c": "51/100"}},
+    group=GROUP,
+)
+def relaxed_drift_ge_curvature_coupling(
+    p: RelaxedInstability, c: Tensor = constant("1/2", printed="1/2", scales="smaller", unit="gamma t^2")
+) -> Sides:
+    """Theorem 6.2 (as corrected) needs neither assumption: ‖F^{1/2}·P·D(t)‖ >= γt²/2 - √λ_1·εt - C't³."""
+    root = p.lambda_max.sqrt()
+    return drift(p, c * p.coupling * p.time.square() - root * (p.overlap * p.time + remainder(p)))
+
+
+@theorem(
     "AC-C2:6.3-printed",
     source=RELAXED,
     stance=Stance.PRINTED,
@@ -235,12 +274,13 @@ def relaxed_drop_ge_weighted_movement(
     refuted_by="order",
     group=GROUP,
 )
-def relaxed_drop_ge_as_printed(
-    p: RelaxedInstability, c: Tensor = constant("2^-64", scales="smaller", unit="lambda gamma^2 t^4")
+def third_order_is_positive(
+    p: RelaxedInstability, c: Tensor = constant("2^-64", scales="smaller", unit="lambda gamma^2")
 ) -> Sides:
-    """Corollary 6.3 under Assumption 4: Δu(θ(t)) >= c·λγ²t⁴; falls for every c > 0 at once, since Δu < 0."""
+    """Corollary 6.3 under Assumption 4: where Δu(θ(t)) has a term of order t³, it has to be positive, at least c·λγ²·t³."""
     instability(p)
     no_first_order_effect(p)
-    premise("t <= 1", 1.0 - p.time)
-    law = p.lambda_d * (p.coupling * p.time.square()).square()
-    return Sides(smaller=c * law, larger=p.relaxed_drop(p.displacement))
+    # f and h are 0 to first and second order: what is left to third is -m·h, with h = -(w·v)³·t³/6.
+    third = p.miss * (p.cubic * p.velocity).sum(-1).pow(3) / 6.0
+    positive("there is a term of order t^3", third.square())
+    return Sides(smaller=c * p.lambda_d * p.coupling.square(), larger=third)

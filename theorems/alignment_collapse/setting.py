@@ -35,6 +35,9 @@ def positive(name: str, value: Tensor, *, established: bool = True) -> None:
 def sensitive_subspace(p: Skill) -> None:
     """M is the top-d eigenspace of F, with an eigengap below it: λ_d > λ_{d+1}."""
     positive("P is the top-d projector", p.gap)
+    support = p.policy.support(p.prompt)
+    if support is not None:
+        positive("full support", support)
 
 
 def instability(p: Instability) -> None:

@@ -298,16 +298,18 @@ def drop_le_top_share(
     source=THEOREM_2,
     stance=Stance.CORRECTED,
     over=directions(max_dim=8),
-    mutants={"0.49": {"c": "49/100"}},
+    mutants={"0.49": {"c": "49/100"}, "half the curvature": {"k": "1/4"}},
     equality_at=one_value_on_either_side,
     group="AC-direction",
 )
 def drop_le_two_levels(
-    p: Direction, c: Tensor = constant("1/2", unit="eta^2 (l1 x + l_{d+1} (1 - x)), beside C eta^3")
+    p: Direction,
+    c: Tensor = constant("1/2", unit="eta^2 (l1 x + l_{d+1} (1 - x)), beside C eta^3"),
+    k: Tensor = constant("1/2", unit="beta sqrt(l1) in C"),
 ) -> Sides:
     """Δu <= (η²/2)·[λ_1·x + λ_{d+1}·(1 - x)] + C·η³ on the event, x = min(1, (1 + ε)·d/n), C = ½·β·√λ_1 + ⅛·β²·η."""
     x = torch.clamp(on_the_event(p), max=1.0)
     levels = p.largest * x + p.next_one * (1 - x)
     beta = frobenius(p)
-    C = 0.5 * beta * p.roots[0] + 0.125 * beta.square() * p.eta
+    C = k * beta * p.roots[0] + 0.125 * beta.square() * p.eta
     return Sides(smaller=p.drop(p.eta * p.direction), larger=c * p.eta.square() * levels + C * p.eta.pow(3))

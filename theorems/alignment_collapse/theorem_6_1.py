@@ -42,16 +42,18 @@ def one_direction(p: SkillStep) -> bool:
     source=SOURCE,
     stance=Stance.PROVED,
     over=GAUSSIAN,
-    mutants={"11/20": {"c": "11/20"}},
+    mutants={"11/20": {"c": "11/20"}, "3/4 of C": {"share": "3/4"}},
     group=GROUP,
     equality_at=one_direction,
 )
 def drop_ge_weighted_movement(
-    p: SkillStep, c: Tensor = constant("1/2", printed="1/2", scales="smaller", unit="|F^(1/2) P D|^2")
+    p: SkillStep,
+    c: Tensor = constant("1/2", printed="1/2", scales="smaller", unit="|F^(1/2) P D|^2"),
+    share: Tensor = constant(1, unit="C |D|^3"),
 ) -> Sides:
     """Δu >= ½‖F^{1/2}·P·D‖² - C·‖D‖³ with C = ½·β·√λ_1, for responses N(f, I)."""
     sensitive_subspace(p)
-    bound = c * p.weighted(p.step).square().sum(-1) - cubic(p)
+    bound = c * p.weighted(p.step).square().sum(-1) - share * cubic(p)
     positive("the bound is above 0", bound)
     return Sides(smaller=bound, larger=p.drop(p.step))
 
