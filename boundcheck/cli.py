@@ -4,10 +4,14 @@ import importlib.util
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from boundcheck.errors import BoundcheckError
+
+if TYPE_CHECKING:
+    from boundcheck.search.hunt import Extreme
 
 
 class _Group(click.Group):
@@ -65,6 +69,102 @@ def list_claims(keys: tuple[str, ...], paths: tuple[Path, ...], stance: str | No
         if claim.undecidable:
             click.echo(f"    Not decided by instances: {claim.undecidable}")
     click.echo(f"{len(claims)} claims")
+
+
+@main.command("hunt")
+@click.argument("keys", nargs=-1, required=True)
+@click.option(
+    "--structures", default=8, show_default=True, help="Different structures (sizes, families) to start from."
+)
+@click.option("--lanes", default=256, show_default=True, help="Random starts of each.")
+@click.option("--steps", default=400, show_default=True, help="Steps of the ascent.")
+@click.option("--seed", default=0, show_default=True, help="Of the structures and the starts.")
+@click.option("--device", default="cpu", show_default=True, help="A torch device.")
+@click.option(
+    "--save",
+    default=Path(".boundcheck/hunt/extremes.json"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The instances found; certified violations go into counterexamples/ beside it.",
+)
+@click.option(
+    "--claims",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file or folder of your own claims; repeatable.",
+)
+def hunt_claims(
+    keys: tuple[str, ...],
+    structures: int,
+    lanes: int,
+    steps: int,
+    seed: int,
+    device: str,
+    save: Path,
+    paths: tuple[Path, ...],
+) -> None:
+    """Climb by gradient towards the worst case of the claims whose key starts with one of KEYS.
+
+    Printed is the ratio smaller/larger of the tightest instance, as far as ball arithmetic confirms it: 1 is attained, above 1
+    the claim is violated. Identities and claims about the limit of a descent are left out.
+
+    \b
+    Example: boundcheck hunt LE-8 AC-quartic:window --steps 200
+    """
+    from boundcheck.claim import registered_claims
+    from boundcheck.record import write_json
+    from boundcheck.search.hunt import Hunt, hunt
+
+    _load_claims(paths)
+    claims = [claim for key, claim in sorted(registered_claims().items()) if key.startswith(keys)]
+    if not claims:
+        raise BoundcheckError(
+            f"no claim's key starts with {' or '.join(keys)}", remedy="boundcheck list shows them all"
+        )
+    options = Hunt(structures=structures, lanes=lanes, steps=steps, seed=seed, device=device)
+    save.parent.mkdir(parents=True, exist_ok=True)
+    found: list[Extreme] = []
+    try:
+        for claim in claims:
+            click.echo(f"{claim.key} …", err=True)
+            try:
+                extreme = hunt(
+                    claim,
+                    options,
+                    counterexamples=save.parent / "counterexamples",
+                    told=lambda line: click.echo(f"    {line}", err=True),
+                )
+            except BoundcheckError as error:  # one claim that cannot be hunted takes none of the others with it
+                click.echo(f"    left out: {error}", err=True)
+                continue
+            if extreme is None:
+                click.echo("    no instance with verified premises was met", err=True)
+                continue
+            found.append(extreme)
+            write_json(save, {"extremes": [one.to_json() for one in found]})
+    except KeyboardInterrupt:
+        click.echo("interrupted: what was found stands", err=True)
+    click.echo(_extremes_table(found) if found else "nothing was found")
+
+
+def _extremes_table(found: "list[Extreme]") -> str:
+    """The tightest first."""
+    from tabulate import tabulate
+
+    rows = [
+        [
+            one.key,
+            one.status.name,
+            f"{one.random:.6g}",
+            f"{one.ratio[0]:.9g}" + (" attained" if one.attained else ""),
+            f"{one.evaluations:,}",
+            str(one.stored or ""),
+        ]
+        for one in sorted(found, key=lambda one: -one.ratio[0])
+    ]
+    headers = ["claim", "instance", "random", "hunted", "evaluations", "counterexample"]
+    return str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
 
 
 @main.command("report")

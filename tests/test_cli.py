@@ -1,5 +1,6 @@
 """The command line, in this process."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from boundcheck.cli import main
 from boundcheck.record import make_run, write_run
-from tests.user_claims import PREAMBLE, RIGHT
+from tests.user_claims import PREAMBLE, RIGHT, WRONG
 
 
 def call(*args: str) -> Result:
@@ -59,3 +60,18 @@ def test_report_prints_a_saved_run(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "0 claims" in result.output
     assert "pytest x" in result.output
+
+
+def test_hunt_prints_the_tightest_and_keeps_what_it_found(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PREAMBLE + WRONG.replace("MY-wrong", "MY-hunted"))
+    save = tmp_path / "out" / "extremes.json"
+    small = ["--structures", "3", "--lanes", "16", "--steps", "40", "--save", str(save), "--claims", str(tmp_path)]
+    result = call("hunt", "MY-hunted", *small)
+    assert result.exit_code == 0, result.output
+    assert "MY-hunted:proved" in result.output
+    assert "VIOLATED" in result.output
+    found = json.loads(save.read_text())["extremes"]
+    assert [one["claim"] for one in found] == ["MY-hunted:proved"]
+    assert Path(found[0]["counterexample"]).exists()
+    assert call("hunt", "NONE").exit_code == 2
+    assert "lanes=0" in call("hunt", "MY-hunted", "--lanes", "0", *small[4:]).output

@@ -3,6 +3,7 @@
 from boundcheck.profiles import PROFILES, Profile, profile
 from boundcheck.search.campaign import Options, run_campaign
 from boundcheck.search.evaluate import Evaluator
+from boundcheck.search.hunt import Extreme, Hunt, hunt
 from boundcheck.search.tally import Tally
 
-__all__ = ["PROFILES", "Evaluator", "Options", "Profile", "Tally", "profile", "run_campaign"]
+__all__ = ["PROFILES", "Evaluator", "Extreme", "Hunt", "Options", "Profile", "Tally", "hunt", "profile", "run_campaign"]

@@ -49,7 +49,7 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
     """Check one claim and return its entry of the record. Whatever the claim raises ends in the verdict ERROR."""
     started = time.perf_counter()
     campaign = _Campaign(claim, options)
-    with _one_thread_on(options.device):
+    with one_thread_on(options.device):
         try:
             campaign.explore()
             campaign.look_at_equality()
@@ -82,7 +82,7 @@ def _told(error: Exception, claim: Claim) -> str:
 
 
 @contextmanager
-def _one_thread_on(device: str) -> Iterator[None]:
+def one_thread_on(device: str) -> Iterator[None]:
     """One thread: sums then do not depend on the machine, and small batches run faster. New tensors go to the device.
 
     Both are put back afterwards.
