@@ -517,4 +517,38 @@ def test_a_tensor_of_literals_has_the_radius_of_each() -> None:
     assert endless.rad.tolist() == [0, 0, 0]
     whole = literal(torch.tensor([1, 2**53 + 1]))
     assert whole.rad.tolist() == [0, 0]
+    assert whole.mid.dtype == torch.int64
+    assert whole.mid.tolist() == [1, 2**53 + 1]
     assert literal(torch.tensor([0.1])).mid.dtype == torch.float64
+
+
+def whole_sum(x: int, y: int, dtype: torch.dtype) -> Enclosure:
+    parts = [Enclosure.exactly(torch.tensor([value], dtype=dtype)) for value in (x, y)]
+    return add(*parts)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32, torch.int64])
+def test_whole_numbers_add_exactly_as_long_as_they_cannot_wrap_around(dtype: torch.dtype) -> None:
+    quarter, least = torch.iinfo(dtype).max // 4, torch.iinfo(dtype).min
+    for x, y in ((3, -5), (quarter, 0), (0, -quarter), (quarter, -quarter)):
+        found = whole_sum(x, y, dtype)
+        assert found.rad.dtype == torch.float64
+        assert found.rad.tolist() == [0.0]
+        assert found.mid.tolist() == [x + y]
+    for x, y in ((least, 0), (0, least), (2 * quarter, quarter)):
+        assert whole_sum(x, y, dtype).rad.tolist() == [INF], (x, y)
+
+
+def test_unsigned_numbers_may_wrap_at_once() -> None:
+    assert whole_sum(0, 0, torch.uint8).rad.tolist() == [0.0]
+    assert whole_sum(1, 0, torch.uint8).rad.tolist() == [INF]
+    assert whole_sum(0, 1, torch.uint8).rad.tolist() == [INF]
+
+
+def test_a_whole_number_just_above_half_the_range_is_unknown() -> None:
+    assert whole_sum(63, 0, torch.int8).rad.tolist() == [0.0]
+    assert whole_sum(32, 31, torch.int8).rad.tolist() == [0.0]
+    assert whole_sum(64, 0, torch.int8).rad.tolist() == [INF]
+    assert whole_sum(32, 32, torch.int8).rad.tolist() == [INF]
+    assert whole_sum(-128, 0, torch.int8).rad.tolist() == [INF]
+    assert whole_sum(0, -128, torch.int8).rad.tolist() == [INF]
