@@ -45,7 +45,7 @@ kills: $(VENV)/.ready ## kill 300 runs at random moments: nothing reported may b
 
 MUTATED := verdict:test_verdict_lanes.py,test_verdict.py \
 	proof/finding:proof/test_finding_edges.py,proof/test_finding.py \
-	rigor/enclosure:rigor/test_rounding_constants.py,rigor/test_enclosure.py \
+	rigor/enclosure:rigor/test_rounding_constants.py \
 	rigor/arithmetic:rigor/test_rounding_constants.py \
 	rigor/decisions:rigor/test_decision_edges.py,rigor/test_decisions.py
 
