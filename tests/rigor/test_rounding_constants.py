@@ -552,3 +552,60 @@ def test_a_whole_number_just_above_half_the_range_is_unknown() -> None:
     assert whole_sum(32, 32, torch.int8).rad.tolist() == [INF]
     assert whole_sum(-128, 0, torch.int8).rad.tolist() == [INF]
     assert whole_sum(0, -128, torch.int8).rad.tolist() == [INF]
+
+
+@pytest.mark.parametrize("operation", [neg, absolute])
+def test_signs_of_whole_numbers_change_exactly_as_long_as_they_cannot_wrap_around(
+    operation: Callable[..., Enclosure],
+) -> None:
+    def radius(value: int) -> list[float]:
+        found = operation(Enclosure.exactly(torch.tensor([value], dtype=torch.int8)))
+        assert found.rad.dtype == torch.float64
+        return found.rad.tolist()
+
+    doubled = operation is neg  # counted twice, to be on the safe side
+    most = 31 if doubled else 63
+    for value in (0, 5, -5, most, -most):
+        assert radius(value) == [0.0]
+    for value in (most + 1, -most - 1, 127, -127, -128):
+        assert radius(value) == [INF]
+
+
+def test_products_of_whole_numbers_are_exact_as_long_as_they_cannot_wrap_around() -> None:
+    def product(x: int, y: int) -> Enclosure:
+        return mul(*(Enclosure.exactly(torch.tensor([value], dtype=torch.int8)) for value in (x, y)))
+
+    for x, y in ((7, 9), (-7, 9), (63, 1), (1, -63), (0, -128), (-128, 0)):
+        found = product(x, y)
+        assert found.mid.tolist() == [x * y]
+        assert found.rad.tolist() == [0.0]
+    for x, y in ((8, 8), (-8, 8), (64, 1), (1, 64), (-128, 1), (1, -128), (-128, -128)):
+        assert product(x, y).rad.tolist() == [INF], (x, y)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_exact_0_times_a_number_is_exactly_0_and_nothing_else_is(turned: bool) -> None:
+    def radius(x: Ball, y: Ball) -> float:
+        found = mul(ball(y), ball(x)) if turned else mul(ball(x), ball(y))
+        return float(found.rad[0])
+
+    assert radius((0.0, 0.0), (5.0, 1.0)) == 0.0
+    assert radius((0.0, 0.0), (0.0, 0.0)) == 0.0
+    assert radius((0.0, 0.0), (5.0, INF)) == INF
+    assert radius((0.0, 1.0), (5.0, 0.0)) >= 5.0
+    assert radius((1.0, 0.0), (0.0, 0.5)) >= 0.5
+    assert radius((-1.0, 0.0), (0.0, 0.5)) >= 0.5
+    assert radius((1e-200, 0.0), (1e-200, 0.0)) > 0.0
+    both = mul(ball((0.0, 0.0), (2.0, 0.25)), ball((5.0, 1.0), (4.0, 0.0)))  # an exact 0 in one entry touches no other
+    assert both.rad[0] == 0.0
+    assert both.rad[1] >= 1.0
+
+
+def test_division_with_remainder_is_for_whole_numbers_alone() -> None:
+    divide = lookup(aten.remainder.Tensor)
+    whole, real = Enclosure.exactly(torch.tensor([7])), ball((2.0, 0.0))
+    for x, y in ((whole, real), (real, whole), (real, real)):
+        with pytest.raises(UnknownOperatorError):
+            divide(x, y)
+    assert divide(whole, Enclosure.exactly(torch.tensor([2]))).rad.tolist() == [0.0]
+    assert divide(whole, Enclosure.exactly(torch.tensor([0]))).rad.tolist() == [INF]
