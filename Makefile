@@ -4,7 +4,7 @@ VENV    ?= .venv
 PROFILE ?= default
 DEVICE  ?= cpu
 JOBS    ?= 2
-LANES   ?= 1000000
+LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
@@ -34,7 +34,7 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy boundcheck tests
 	$(BIN)/lint-imports
 
-soundness: $(VENV)/.ready ## compare a million screened numbers with ball arithmetic (LANES=1000000, JOBS=2)
+soundness: $(VENV)/.ready ## compare more than a million screened numbers with ball arithmetic (LANES=1300000, JOBS=2)
 	BOUNDCHECK_LANES=$(LANES) $(BIN)/python -m pytest tests/campaigns/run_soundness.py -n $(JOBS) -q -s
 
 certified: $(VENV)/.ready ## prove a thousand instances of each true claim in ball arithmetic alone (some minutes)
