@@ -49,7 +49,7 @@ MUTATED := verdict:test_verdict_lanes.py,test_verdict.py \
 	rigor/arithmetic:rigor/test_rounding_constants.py \
 	rigor/decisions:rigor/test_decision_edges.py,rigor/test_decisions.py
 
-mutants: $(VENV)/.ready ## break the verdict and the enclosure kernels in every small way (an hour); tests/MUTATION.md says what may be left
+mutants: $(VENV)/.ready ## break the verdict and the enclosure kernels in every small way (minutes a module); tests/MUTATION.md says what may be left
 	@for pair in $(MUTATED); do \
 		$(BIN)/python tests/campaigns/run_mutants.py boundcheck/$${pair%%:*}.py $$(echo $${pair#*:} | tr , '\n' | sed 's|^|tests/|'); \
 	done

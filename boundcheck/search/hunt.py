@@ -40,7 +40,7 @@ PENALTY = 10.0
 
 @dataclass(frozen=True)
 class Hunt:
-    """A budget, in evaluations of one instance: structures·lanes·(steps + 1)."""
+    """A budget: structures·lanes·(steps + 1) evaluations in floats, and about thirty looks with error bounds at each lane."""
 
     structures: int = 8
     lanes: int = 256

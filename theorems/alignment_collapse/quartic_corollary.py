@@ -65,6 +65,13 @@ def envelope(p: Instability, sign: float) -> Tensor:
     return 0.5 * t.square() * norm(p.output_acceleration) + sign * slack
 
 
+def printed_law(p: Instability, c: Tensor) -> Sides:
+    """c·λγ² against the coefficient of t⁴, where F·v = 0."""
+    instability(p)
+    no_first_order_effect(p)
+    return Sides(smaller=c * p.lambda_d * p.coupling.square(), larger=fourth_order(p))
+
+
 def compared(p: Problem) -> str:
     """The acceleration of the outputs beside the paper's γ, by how much of it curvature undoes."""
     assert isinstance(p, Instability)
@@ -87,9 +94,7 @@ def fourth_order_ge_as_printed(
     p: Instability, c: Tensor = constant("2^-64", scales="smaller", unit="lambda gamma^2")
 ) -> Sides:
     """The coefficient of t⁴ in Δu(θ(t)) is at least c·λγ², for some c > 0 (here 2^-64)."""
-    instability(p)
-    no_first_order_effect(p)
-    return Sides(smaller=c * p.lambda_d * p.coupling.square(), larger=fourth_order(p))
+    return printed_law(p, c)
 
 
 @theorem("AC-6.3:undesigned", source=SOURCE, stance=Stance.PRINTED, over=UNDESIGNED, refuted_by="instance", group=GROUP)
@@ -97,9 +102,7 @@ def fourth_order_of_any_curvature_ge(
     p: Instability, c: Tensor = constant("1/1024", scales="smaller", unit="lambda gamma^2")
 ) -> Sides:
     """The same with c = 2^-10 and hence any larger one, over outputs whose curvature knows nothing of the flow."""
-    instability(p)
-    no_first_order_effect(p)
-    return Sides(smaller=c * p.lambda_d * p.coupling.square(), larger=fourth_order(p))
+    return printed_law(p, c)
 
 
 @theorem(
@@ -114,9 +117,7 @@ def fourth_order_ge_as_announced(
     p: Instability, c: Tensor = constant("2^-64", scales="smaller", unit="lambda gamma^2")
 ) -> Sides:
     """In early training alignment degrades as Ω(λγ²t⁴), as the introduction announces Corollary 6.3."""
-    instability(p)
-    no_first_order_effect(p)
-    return Sides(smaller=c * p.lambda_d * p.coupling.square(), larger=fourth_order(p))
+    return printed_law(p, c)
 
 
 @theorem(

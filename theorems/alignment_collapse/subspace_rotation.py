@@ -133,7 +133,7 @@ def fourth_order_ge_with_any_rho(
     instability(p)
     no_first_order_effect(p)
     leading = norm(0.5 * p.linear(p.acceleration) + p.bent(p.velocity, p.velocity))
-    # (13) at small t says that leading >= γ/2 - ρ: any instance satisfies it with ρ = γ/2, this premise asks for less than that.
+    # (13) at small t says that leading >= γ/2 - ρ: any instance does with ρ = γ/2; this premise lets ρ = γ/4 do.
     premise("(13) holds with rho = gamma/4", leading - 0.25 * p.coupling)
     return Sides(smaller=c * p.coupling.square(), larger=fourth_order(p))
 
