@@ -11,7 +11,7 @@ import click
 from boundcheck.errors import BoundcheckError
 
 if TYPE_CHECKING:
-    from boundcheck.search.hunt import Extreme
+    from boundcheck.search.hunting import Extreme
 
 
 class _Group(click.Group):
@@ -114,7 +114,7 @@ def hunt_claims(
     """
     from boundcheck.claim import registered_claims
     from boundcheck.record import write_json
-    from boundcheck.search.hunt import Hunt, hunt
+    from boundcheck.search.hunting import Hunt, hunt
 
     _load_claims(paths)
     claims = [claim for key, claim in sorted(registered_claims().items()) if key.startswith(keys)]
@@ -133,7 +133,6 @@ def hunt_claims(
                     claim,
                     options,
                     counterexamples=save.parent / "counterexamples",
-                    told=lambda line: click.echo(f"    {line}", err=True),
                 )
             except BoundcheckError as error:  # one claim that cannot be hunted takes none of the others with it
                 click.echo(f"    left out: {error}", err=True)

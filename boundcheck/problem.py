@@ -191,6 +191,21 @@ class Problem:
         """The same instances with their derived leaves computed anew. A class with `derived` leaves overrides this."""
         return self
 
+    def approached(self) -> Self:
+        """The same instances, their derived leaves computed fast, differentiably and without proof: what a hunt climbs through.
+
+        Raises:
+            BoundcheckError: for a class with `derived` leaves that does not override this.
+
+        """
+        if self.derived:
+            raise BoundcheckError(
+                f"{type(self).__name__} has no differentiable way to {', '.join(self.derived[:3])}",
+                expected="a class that overrides `approached`",
+                remedy="hunt by evolution, which needs no derivative",
+            )
+        return self
+
     def to_json(self) -> dict[str, Any]:
         """Class, structure and leaves; every number as a hexadecimal float, so that nothing is rounded."""
         return {

@@ -3,6 +3,7 @@
 Where a family's β_S is only an estimate, so is `Point.beta`: nothing may be concluded from it (`Setup.established`).
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,9 @@ from boundcheck.rigor.magnitude import Magnitude, magnitudes
 
 UP = 1 + 2.0**-30
 """Covers the roundings of a formula: up to 2^20 of them where all terms are positive."""
+
+MOST_TRACES = 128
+"""So many are kept: a climb asks for the same structure again and again."""
 
 TINY = 2.0**-500
 """At least what underflow takes from a norm for each of its entries (squares below 2^-1074 vanish)."""
@@ -42,30 +46,13 @@ class Bounds:
 
     @staticmethod
     def of(setup: Setup) -> "Bounds":
-        """Trace them."""
-        names = list(setup.leaves())
-        leaves = list(setup.leaves().values())
-
-        def given(values: tuple[Tensor, ...]) -> Setup:
-            return setup.with_leaves(dict(zip(names, values, strict=True)))
-
-        def spectrum(theta: Tensor, *values: Tensor) -> list[Tensor]:
-            p = given(values)
-            jacobian = p.family.jacobian(theta, p.frozen, p.x_train).flatten(-3, -2)
-            return [singular_values(jacobian), p.family.smoothness(theta, p.frozen, p.x_train)]
-
-        def residual(theta: Tensor, *values: Tensor) -> list[Tensor]:
-            return [given(values).residual(theta)]
-
-        def pullback(theta: Tensor, cotangent: Tensor, *values: Tensor) -> list[Tensor]:
-            return [given(values).pullback(theta, cotangent)]
-
-        return Bounds(
-            setup,
-            trace(spectrum, [setup.theta0, *leaves]),
-            trace(residual, [setup.theta0, *leaves]),
-            trace(pullback, [setup.theta0, setup.y_train.flatten(-2), *leaves]),
-        )
+        """Trace them, or take the traces of an earlier batch of the same structure and size."""
+        key = (setup.identity(), str(setup.theta0.device))
+        if key not in _TRACES:
+            while len(_TRACES) >= MOST_TRACES:
+                _TRACES.pop(next(iter(_TRACES)))  # the oldest
+            _TRACES[key] = _traced(setup)
+        return Bounds(setup, *_TRACES[key])
 
     @property
     def _leaves(self) -> list[Tensor]:
@@ -107,6 +94,34 @@ class Bounds:
         except UnknownOperatorError:
             return torch.full_like(radius, torch.inf), torch.full_like(radius, torch.inf)
         return norm(value.error), norm(product.error)
+
+
+_TRACES: dict[Hashable, tuple[Traced, Traced, Traced]] = {}
+
+
+def _traced(setup: Setup) -> tuple[Traced, Traced, Traced]:
+    names = list(setup.leaves())
+    leaves = list(setup.leaves().values())
+
+    def given(values: tuple[Tensor, ...]) -> Setup:
+        return setup.with_leaves(dict(zip(names, values, strict=True)))
+
+    def spectrum(theta: Tensor, *values: Tensor) -> list[Tensor]:
+        p = given(values)
+        jacobian = p.family.jacobian(theta, p.frozen, p.x_train).flatten(-3, -2)
+        return [singular_values(jacobian), p.family.smoothness(theta, p.frozen, p.x_train)]
+
+    def residual(theta: Tensor, *values: Tensor) -> list[Tensor]:
+        return [given(values).residual(theta)]
+
+    def pullback(theta: Tensor, cotangent: Tensor, *values: Tensor) -> list[Tensor]:
+        return [given(values).pullback(theta, cotangent)]
+
+    return (
+        trace(spectrum, [setup.theta0, *leaves]),
+        trace(residual, [setup.theta0, *leaves]),
+        trace(pullback, [setup.theta0, setup.y_train.flatten(-2), *leaves]),
+    )
 
 
 def norm(entries: Tensor) -> Tensor:

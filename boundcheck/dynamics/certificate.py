@@ -83,11 +83,12 @@ class Limit:
 
 
 def certified(bounds: Bounds, run: Run, marks: list[int]) -> FineTuning:
-    """The run with the radii that are proved."""
+    """The run with the radii that are proved: none for a lane whose steps are not positive."""
     setup = bounds.setup
     start = bounds.at(setup.theta0)
     drift = drift_of(bounds, run, start)
-    limit = limit_from(bounds, run.theta, drift.distance, setup.eta)
+    descending = torch.where(setup.eta > 0, drift.distance, torch.inf)
+    limit = limit_from(bounds, run.theta, descending, setup.eta)
     n = setup.theta0.shape[-1]
     a = start.beta * start.residual / (setup.alpha * start.smallest.square())
     h = setup.eta * (setup.alpha * start.largest).square()
@@ -158,6 +159,7 @@ def limit_from(bounds: Bounds, theta: Tensor, distance: Tensor, eta: Tensor) -> 
     centre = torch.where(better[..., None], centre, theta)
     radius = torch.where(better, radius, tail) + apart
     still = (end.residual == 0) & (distance == 0)
+    admissible &= (alpha > 0) & (eta >= 0)
 
     def where_known(value: Tensor) -> Tensor:
         return torch.where(still, 0.0, torch.where(admissible, bound(value * UP), torch.inf))

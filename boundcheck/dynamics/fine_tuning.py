@@ -54,6 +54,10 @@ class Setup(Problem):
                     f"the leaf {name} is {got}", expected=f"[..., {', '.join(map(str, shape))}] for {self.family}"
                 )
 
+    def admissible(self) -> Tensor:
+        """Scale, step size and ball are positive."""
+        return (self.alpha > 0) & (self.eta > 0) & (self.rho0 > 0)
+
     def residual(self, theta: Tensor) -> Tensor:
         """r_S(θ) = α·F_S(θ) - y_S, stacked over samples and outputs: `[..., mk]`."""
         outputs = self.family.outputs(theta, self.frozen, self.x_train)
@@ -217,6 +221,13 @@ class FineTuning(Displaced):
 
         setup = Setup(**{f.name: getattr(self, f.name) for f in fields(Setup)})
         return cast("Self", descend(setup, max_steps=2 ** (self.path.shape[-2] - 1)))
+
+    def approached(self) -> Self:
+        """The same setups descended in leaps, differentiably; see `leaps`."""
+        from boundcheck.dynamics.leaps import leap  # it makes FineTunings
+
+        setup = Setup(**{f.name: getattr(self, f.name) for f in fields(Setup)})
+        return cast("Self", leap(setup, self.path.shape[-2]))
 
     radius_of: ClassVar[Mapping[str, str]] = {
         "tuned": "tuned_radius",

@@ -1,9 +1,9 @@
-"""Campaigns: draw, judge, try the mutants, shrink what breaks."""
+"""Campaigns: draw, judge, try the mutants, shrink what breaks; and the hunt for the worst case."""
 
 from boundcheck.profiles import PROFILES, Profile, profile
 from boundcheck.search.campaign import Options, run_campaign
 from boundcheck.search.evaluate import Evaluator
-from boundcheck.search.hunt import Extreme, Hunt, hunt
+from boundcheck.search.hunting import Extreme, Hunt, hunt
 from boundcheck.search.tally import Tally
 
 __all__ = ["PROFILES", "Evaluator", "Extreme", "Hunt", "Options", "Profile", "Tally", "hunt", "profile", "run_campaign"]

@@ -92,7 +92,7 @@ def test_the_worst_case_of_a_true_bound_is_approached_and_never_crossed(tmp_path
     assert float(entries.std() / entries.mean().abs()) < 0.01
     again = hunt(true, SMALL, counterexamples=tmp_path)
     assert again is not None
-    assert again.to_json() == found.to_json()
+    assert again.to_json() | {"seconds": 0} == found.to_json() | {"seconds": 0}
     other = hunt(true, Hunt(structures=2, lanes=32, steps=150, seed=1), counterexamples=tmp_path)
     assert other is not None
     assert other.to_json()["problem"] != found.to_json()["problem"]
@@ -127,23 +127,23 @@ def test_rounding_is_no_extreme(tmp_path: Path) -> None:
 
 def test_a_claim_without_derivative_is_refused_in_words(tmp_path: Path) -> None:
     def rank_le(p: Prey) -> Sides:
-        """rank(x·xᵀ) <= 2."""
-        return Sides(rank(torch.outer(p.x, p.x)), torch.full_like(p.x[0], 2.0))
+        """rank((x, x)) <= 2."""
+        return Sides(rank(torch.stack([p.x, p.x])), torch.full_like(p.x[0], 2.0))
 
+    claim = claim_of(rank_le, "HUNT-rank:true")
     with pytest.raises(BoundcheckError, match="cannot be differentiated"):
-        hunt(claim_of(rank_le, "HUNT-rank:true"), Hunt(structures=1, lanes=4, steps=4), counterexamples=tmp_path)
+        hunt(claim, Hunt(structures=1, lanes=4, steps=4, method="gradient"), counterexamples=tmp_path)
+    found = hunt(claim, Hunt(structures=1, lanes=4, steps=4), counterexamples=tmp_path)
+    assert found is not None
+    assert found.ratio == (0.5, 0.5)
 
 
 def test_what_cannot_be_hunted_is_refused(tmp_path: Path) -> None:
-    import boundcheck.theorems.local_edits  # noqa: F401 - registers the claims
-
     def same(p: Prey) -> Identity:
         """x·x = ‖x‖²."""
         return Identity((p.x * p.x).sum(), p.x.square().sum())
 
     with pytest.raises(BoundcheckError, match="identity"):
         hunt(claim_of(same, "HUNT-same:true", mutants={"2": scaled(2)}), SMALL, counterexamples=tmp_path)
-    with pytest.raises(BoundcheckError, match="descent"):
-        hunt(registered_claims()["LE-7:U"], Hunt(structures=1, lanes=4, steps=4), counterexamples=tmp_path)
     with pytest.raises(BoundcheckError, match="lanes=0"):
         Hunt(lanes=0)

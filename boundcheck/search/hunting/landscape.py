@@ -1,0 +1,116 @@
+"""A claim at one structure as a height over its free numbers: log(smaller) - log(larger), in plain differentiable floats."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from boundcheck.claim import Claim
+from boundcheck.errors import BoundcheckError
+from boundcheck.problem import Problem
+from boundcheck.search.instance import OneInstance, check_leaves, readable_errors
+
+LEAST = 1e-300
+"""Stands for a side that is not positive."""
+
+ROOMY = 1e6
+"""A margin that is larger (+inf, say) counts as this: nothing pulls at it."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Both sides `[lanes]` and the margins of the premises `[premises, lanes]`."""
+
+    smaller: Tensor
+    larger: Tensor
+    margins: Tensor
+
+    @property
+    def height(self) -> Tensor:
+        """The logarithm of the tightness ratio."""
+        return torch.log(self.smaller.clamp(min=LEAST)) - torch.log(self.larger.clamp(min=LEAST))
+
+
+class Landscape:
+    """The claim as a function of changes to a batch's free leaves, each in units of the leaf's size in its lane.
+
+    Attributes:
+        problem: the batch at change 0. sizes: what a change of 1 is, per leaf. scale: what margins are measured in.
+
+    """
+
+    def __init__(self, claim: Claim, problem: Problem, *, differentiable: bool = True) -> None:
+        check_leaves(problem)
+        self._differentiable = differentiable
+        self._claim = claim
+        self.problem = problem
+        self._names = [name for name in problem.leaves() if name not in problem.derived]
+        if not self._names:
+            raise BoundcheckError(f"{claim.key} has no free numbers", expected="a problem with leaves of its own")
+        leaves = problem.leaves()
+        self._start = [leaves[name].detach().clone() for name in self._names]
+        self.sizes = [_size(leaf) for leaf in self._start]
+        self._one = OneInstance(claim, problem)
+        self._constants = [self._start[0].new_tensor(float(exact.value)) for exact in claim.constants.values()]
+        self._lanes = torch.vmap(self._one, in_dims=(*(0 for _ in leaves), *(None for _ in self._constants)))
+        with torch.no_grad():
+            self.scale = _scale(self.terms(self.still()).margins)
+
+    def still(self) -> list[Tensor]:
+        """No change."""
+        return [torch.zeros_like(leaf) for leaf in self._start]
+
+    def at(self, changes: list[Tensor]) -> Problem:
+        """The batch after these changes; what follows from its free numbers is **not** computed anew."""
+        moved = [leaf + size * change for leaf, size, change in zip(self._start, self.sizes, changes, strict=True)]
+        return self.problem.with_leaves(self.problem.leaves() | dict(zip(self._names, moved, strict=True)))
+
+    def terms(self, changes: list[Tensor]) -> Terms:
+        """Sides and margins after these changes; derived leaves by `Problem.approached`, or `settled` if without derivatives.
+
+        Raises:
+            BoundcheckError: for an identity, which has no ratio.
+
+        """
+        moved = self.at(changes)
+        here = moved.approached() if self._differentiable else moved.settled()
+        with readable_errors(self._claim):
+            smaller, larger, *margins = self._lanes(*here.leaves().values(), *self._constants)
+        if self._one.identity:
+            raise BoundcheckError(
+                f"{self._claim.key} is an identity", expected="an inequality: an identity has no ratio to climb"
+            )
+        stacked = torch.stack(margins) if margins else smaller.new_zeros(0, len(smaller))
+        return Terms(smaller, larger, stacked.clamp(max=ROOMY))
+
+    def missing(self, terms: Terms, room: float) -> Tensor:
+        """By how much the premises are missed, or hold with less than `room`, all together: `[lanes]`."""
+        return torch.relu(room - terms.margins / self.scale).sum(0)
+
+
+def repeated(alone: Problem, times: int) -> Problem:
+    """One lane so many times."""
+    return alone.with_leaves(
+        {name: leaf.repeat(times, *(1 for _ in leaf.shape[1:])) for name, leaf in alone.leaves().items()}
+    )
+
+
+def _size(leaf: Tensor) -> Tensor:
+    """The largest entry of a leaf in each lane, 1 where all are 0."""
+    if leaf.numel() == 0:
+        return torch.ones_like(leaf)
+    size = leaf.abs().flatten(1).amax(1) if leaf.dim() > 1 else leaf.abs()
+    return over_lanes(torch.where((size > 0) & size.isfinite(), size, torch.ones_like(size)), leaf)
+
+
+def _scale(margins: Tensor) -> Tensor:
+    """The size of a margin: its own at the start, or that of the median lane if that is larger (some start at the edge)."""
+    if margins.numel() == 0:
+        return margins
+    sizes = margins.abs().nan_to_num(nan=1.0, posinf=1.0).clamp(min=1e-12)
+    return torch.maximum(sizes, sizes.median(dim=1, keepdim=True).values)
+
+
+def over_lanes(lanes: Tensor, leaf: Tensor) -> Tensor:
+    """A number a lane, shaped to meet the leaf."""
+    return lanes.reshape(-1, *(1 for _ in leaf.shape[1:]))

@@ -1,0 +1,60 @@
+"""How hard a hunt looks."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from boundcheck.errors import BoundcheckError
+
+Method = Literal["auto", "gradient", "evolution"]
+"""By gradient, without one, or by gradient where the claim has one."""
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """A budget in evaluations. The same budget and seed find the same instance; a clock can only end a hunt early.
+
+    Attributes:
+        structures: how many different structures (sizes, families) are explored, a quarter of the steps each. The best quarter
+            of them is refined, all the steps each.
+        lanes: random starts of a structure. steps: of an ascent. seed: of structures and starts.
+        device: where tensors live. method: see `Method`.
+        minutes: the hunt ends after the first look beyond so many; what it found says that it was cut short.
+
+    """
+
+    structures: int = 12
+    lanes: int = 256
+    steps: int = 400
+    seed: int = 0
+    device: str = "cpu"
+    method: Method = "auto"
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        """Counts are at least 1, a clock runs."""
+        for name in ("structures", "lanes", "steps"):
+            if getattr(self, name) < 1:
+                raise BoundcheckError(f"{name}={getattr(self, name)}", expected="a whole number >= 1")
+        if self.method not in get_args(Method):
+            raise BoundcheckError(f"method={self.method!r}", expected=f"one of {', '.join(get_args(Method))}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise BoundcheckError(f"minutes={self.minutes}", expected="a positive number, or none")
+
+    @property
+    def exploring(self) -> int:
+        """Steps of an ascent that explores a structure."""
+        return max(1, self.steps // 4)
+
+    @property
+    def refined(self) -> int:
+        """How many structures are refined."""
+        return max(1, self.structures // 4)
+
+    @property
+    def evaluations(self) -> int:
+        """How many instances are evaluated in floats, looks with error bounds and polishing aside."""
+        return self.lanes * (self.structures * self.exploring + self.refined * self.steps)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a result depends on: all but the clock."""
+        return {name: value for name, value in asdict(self).items() if name != "minutes"}
