@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.profiles import PROFILES, Profile, profile
+from boundcheck.profiles import PROFILES, Climbs, Profile, profile
 
 if TYPE_CHECKING:
     from boundcheck.claim import Claim
@@ -29,6 +29,7 @@ OPTIONS = {
     "device": ("cpu", "where to compute: cpu, cuda, cuda:N, or auto for a GPU where there is one"),
     "seed": ("0", "seed of all draws; the same seed on the same installation gives the same result"),
     "budget": ("", "holds to ask of each claim, instead of the profile's number"),
+    "hunt": ("", "the climb towards each claim's worst case, STRUCTURESxLANESxSTEPS or off, instead of the profile's"),
     "save": ("", "file to write the run to (default: .boundcheck/last-run.json below the root directory)"),
 }
 MARKERS = (
@@ -70,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _profile(config: pytest.Config) -> Profile:
     chosen = profile(_option(config, "profile"))
+    if climbs := _option(config, "hunt"):
+        chosen = chosen.hunting(Climbs.parse(climbs))
     budget = _option(config, "budget")
     if not budget:
         return chosen
@@ -256,12 +259,12 @@ class _Recorder:
 
     @staticmethod
     def _relative(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
-        files = {key: entry[key] for key in ("counterexample", "worst_counterexample") if entry[key]}
-        return entry | {
-            key: Path(file).relative_to(folder).as_posix()
-            for key, file in files.items()
-            if Path(file).is_relative_to(folder)
-        }
+        def below(file: str | None) -> str | None:
+            return Path(file).relative_to(folder).as_posix() if file and Path(file).is_relative_to(folder) else file
+
+        files = {name: below(entry[name]) for name in ("counterexample", "worst_counterexample")}
+        hunted = entry["hunted"]
+        return entry | files | {"hunted": hunted and hunted | {"instance": below(hunted["instance"])}}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:

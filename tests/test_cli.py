@@ -64,14 +64,19 @@ def test_report_prints_a_saved_run(tmp_path: Path) -> None:
 
 def test_hunt_prints_the_tightest_and_keeps_what_it_found(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PREAMBLE + WRONG.replace("MY-wrong", "MY-hunted"))
-    save = tmp_path / "out" / "extremes.json"
+    save = tmp_path / "out"
     small = ["--structures", "3", "--lanes", "16", "--steps", "40", "--save", str(save), "--claims", str(tmp_path)]
     result = call("hunt", "MY-hunted", *small)
     assert result.exit_code == 0, result.output
     assert "MY-hunted:proved" in result.output
-    assert "VIOLATED" in result.output
-    found = json.loads(save.read_text())["extremes"]
-    assert [one["claim"] for one in found] == ["MY-hunted:proved"]
-    assert Path(found[0]["counterexample"]).exists()
+    assert "violated, proved by two routes" in result.output
+    found = json.loads((save / "extremes" / "MY-hunted.proved.json").read_text())
+    assert found["claim"] == "MY-hunted:proved"
+    assert Path(found["counterexample"]).exists()
+    climbs = {file.name for file in (save / "climbs").iterdir()}
+    again = call("hunt", "MY-hunted", *small, "--resume")
+    assert found["drawn"] == json.loads((save / "extremes" / "MY-hunted.proved.json").read_text())["drawn"]
+    assert {file.name for file in (save / "climbs").iterdir()} == climbs
+    assert "MY-hunted:proved: " in again.stderr, "plain lines without a terminal"
     assert call("hunt", "NONE").exit_code == 2
     assert "lanes=0" in call("hunt", "MY-hunted", "--lanes", "0", *small[4:]).output

@@ -24,6 +24,7 @@ ENTRY = {
     "premises": [{"name": "easy", "accepted": 390, "stated": 400}, {"name": "hard", "accepted": 150, "stated": 200}],
     "tightness": {"p50": 0.5, "max": 0.99, "histogram": None},
     "attained": True,
+    "hunted": {"ratio": [0.999, 0.999], "attained": False},
     "constants": [
         {"name": "c", "at": "1/4", "unit": "x", "better": "smaller", "printed": "1/3", "proved": "1/4", "found": 0.2475}
     ],
@@ -37,7 +38,7 @@ ENTRY = {
 def test_rates_premises_constants_and_mutants_are_in_the_page() -> None:
     page = closing_page([ENTRY])
     row = next(line for line in page.splitlines() if line.startswith("MY-1:proved"))
-    for words in ("HOLDS", "200", "25.0 %", "15.0 %", "10.0 %", "0.5", "0.99 =", "1/1", "75 %  hard"):
+    for words in ("HOLDS", "200", "25.0 %", "15.0 %", "10.0 %", "0.5", "0.99 =", "0.999", "1/1", "75 %  hard"):
         assert words in row, words
     assert "1/3" in page
     assert "0.2475" in page

@@ -12,7 +12,7 @@ from boundcheck.record.counterexample import (
     written_by,
 )
 from boundcheck.record.run import Entry, make_run, read_run, write_run
-from boundcheck.record.store import read_json, store_counterexample, write_json
+from boundcheck.record.store import read_json, store_counterexample, store_extreme, write_json
 
 __all__ = [
     "Ball",
@@ -28,6 +28,7 @@ __all__ = [
     "read_run",
     "storable",
     "store_counterexample",
+    "store_extreme",
     "write_json",
     "write_run",
     "written_by",

@@ -300,12 +300,23 @@ def store_counterexample(folder: Path, counterexample: "Counterexample | Mapping
         claim = str(data["claim"])
     else:
         claim, digest, content = counterexample.claim, counterexample.digest, counterexample.to_bytes()
-    safe = re.sub(r"[^\w.+-]", ".", claim, flags=re.ASCII)[:_LONGEST_CLAIM].lstrip(".")
-    path = folder / f"{safe}-{digest[:16]}.json"
+    path = folder / f"{file_name_of(claim)}-{digest[:16]}.json"
     require_size(content, name_of(path))
     if not _stands(path, content):
         write_bytes(path, content)
     return path
+
+
+def store_extreme(folder: Path, key: str, data: Mapping[str, Any]) -> Path:
+    """Write what a hunt found for the claim of this key, in the place of what an earlier one found."""
+    path = folder / f"{file_name_of(key)}.json"
+    write_json(path, data)
+    return path
+
+
+def file_name_of(key: str) -> str:
+    """A claim's key as the name of a file."""
+    return re.sub(r"[^\w.+-]", ".", key, flags=re.ASCII)[:_LONGEST_CLAIM].lstrip(".")
 
 
 def _stands(path: Path, content: bytes) -> bool:

@@ -49,14 +49,15 @@ def verdict_table(entries: Sequence[Entry]) -> str:
             _share(e, e["at_equality"]),
             _number(e["tightness"]["p50"]),
             _number(e["tightness"]["max"]) + {True: " =", False: " not =", None: ""}[e["attained"]],
+            _hunted(e),
             _mutants(e),
             _hardest_premise(e),
         ]
         for e in entries
     ]
     headers = ["claim", "verdict", "holds", "broken", "vacuous", "unverif.", "inconcl.", "at equality"]
-    headers += ["median", "tightest", "mutants", "hardest premise"]
-    align = ["left", "left", *["right"] * 7, "left", "left", "left"]
+    headers += ["median", "tightest", "hunted", "mutants", "hardest premise"]
+    align = ["left", "left", *["right"] * 7, "left", "left", "left", "left"]
     table = tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, colalign=align)
     return f"{table}\n{LEGEND}"
 
@@ -66,7 +67,8 @@ LEGEND = (
     "unverif.: a premise is undecided or rests on an estimate. inconcl.: the sides are closer than their error bounds.\n"
     "at equality: that, on structures where the claim says its sides can be equal.\n"
     "median, tightest: smaller side / larger side (1: attained; a trailing = or not = says whether the declared\n"
-    "equality case was seen to be one, within error bounds below 1e-9 of the sides). mutants: wrong neighbours caught / tried.\n"
+    "equality case was seen to be one, within error bounds below 1e-9 of the sides). hunted: the same ratio of the worst\n"
+    "instance that a climb found, confirmed in ball arithmetic (=: attained). mutants: wrong neighbours caught / tried.\n"
     "hardest premise: the one met least often, and by how many instances."
 )
 
@@ -91,6 +93,13 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
+def _hunted(entry: Entry) -> str:
+    found = entry["hunted"]
+    if found is None:
+        return "-"
+    return ("inf" if found["ratio"][0] is None else f"{found['ratio'][0]:.6g}") + (" =" if found["attained"] else "")
+
+
 def _mutants(entry: Entry) -> str:
     caught, lived = entry["mutants"]["caught"], entry["mutants"]["lived"]
     if not caught and not lived:
@@ -109,7 +118,7 @@ def constants_table(entries: Sequence[Entry]) -> str:
     if not rows:
         return ""
     headers = ["claim", "constant", "of", "printed", "checked", "found", "stronger if"]
-    note = "found: what the tightest instance seen would still allow; no search was made for a worse one."
+    note = "found: what the tightest instance would still allow, whether it was drawn or climbed to."
     return "Constants\n" + str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True)) + f"\n{note}"
 
 

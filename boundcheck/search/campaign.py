@@ -2,26 +2,23 @@
 
 import time
 import traceback
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hypothesis
-import torch
-from hypothesis import HealthCheck, Phase, settings
-
-from boundcheck.claim import Claim, Draws, build
+from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem, Recipe
 from boundcheck.profiles import Profile
-from boundcheck.record import Entry
+from boundcheck.record import Entry, store_extreme
 from boundcheck.search.counterexamples import Finder
+from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.evidence import Kind
+from boundcheck.search.hunting import Extreme, Hunt, hunt
 from boundcheck.search.judge import Judge
 from boundcheck.search.tally import Tally
-from boundcheck.verdict import Judgement, Status, Verdict
+from boundcheck.verdict import BREAKING, Judgement, Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Options:
         device: where tensors live ("cpu", "cuda", "cuda:1").
         seed: of the draws. The same seed gives the same result on the same installation (Hypothesis also draws numbers it
             finds in the modules that are imported); what breaks a claim is stored as numbers, not as a seed.
-        counterexamples: folder for what breaks a claim.
+        counterexamples: folder for what breaks a claim; the tightest instances go into the folder `extremes` beside it.
         command: the command line, for the record.
 
     """
@@ -44,6 +41,11 @@ class Options:
     counterexamples: Path = Path(".boundcheck/counterexamples")
     command: str = ""
 
+    @property
+    def extremes(self) -> Path:
+        """Where the tightest instances go."""
+        return self.counterexamples.with_name("extremes")
+
 
 def run_campaign(claim: Claim, options: Options) -> Entry:
     """Check one claim and return its entry of the record. Whatever the claim raises ends in the verdict ERROR."""
@@ -53,6 +55,7 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
         try:
             campaign.explore()
             campaign.look_at_equality()
+            campaign.hunt()
             failure = ""
         except (
             Exception
@@ -81,21 +84,6 @@ def _told(error: Exception, claim: Claim) -> str:
     return f"{type(error).__name__}: {text}{where}"
 
 
-@contextmanager
-def one_thread_on(device: str) -> Iterator[None]:
-    """One thread: sums then do not depend on the machine, and small batches run faster. New tensors go to the device.
-
-    Both are put back afterwards.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with nullcontext() if device == "cpu" else torch.device(device):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class _Campaign:
     def __init__(self, claim: Claim, options: Options) -> None:
         self.claim = claim
@@ -104,7 +92,10 @@ class _Campaign:
         self.judge = Judge(claim, 0 if claim.input == "real" else options.profile.proofs)  # real rows only inform
         self.finder = Finder(claim, options.counterexamples, options.seed, options.device)
         self.notes = f"Not decided by instances: {claim.undecidable}" if claim.undecidable else ""
+        self.extreme: Extreme | None = None
+        self.extreme_file: Path | None = None
         self._seen: set[Any] = set()
+        self._tightest: list[tuple[float, Any]] = []
         self._noted = False
 
     def explore(self) -> None:
@@ -148,10 +139,17 @@ class _Campaign:
         judgement = self.judge(problem, most=self._proofs_a_batch())
         self.tally.add(judgement, problem.identity(), can_be_equal=self.judge.can_be_equal(problem))
         self.finder.look(drawn, problem, judgement)
+        self._note_tightness(drawn, judgement)
         self._try_mutants(problem, judgement)
         if self.claim.notes and not self._noted:
             self._noted = True
             self.notes = " ".join(filter(None, [self.claim.notes(problem), self.notes]))
+
+    def _note_tightness(self, drawn: Any, judgement: Judgement) -> None:
+        """Where a hunt begins: at the structures whose instances came closest."""
+        ratios = judgement.tightness()[judgement.held()]
+        if not judgement.identity and len(ratios):
+            self._tightest.append((float(ratios.nan_to_num(nan=0.0).max()), drawn))
 
     def _proofs_a_batch(self) -> int:
         """A share of what is left of the budget, so that one structure does not take it all."""
@@ -179,6 +177,28 @@ class _Campaign:
         over(self.claim.equality, visit, 4, self.options.seed)
         self.tally.attained = any(sharp) and not any(apart)
 
+    def hunt(self) -> None:
+        """Climb towards the worst case. What is found is judged and counted like any other instance."""
+        climbs = self.options.profile.climbs
+        wanted = self.claim.input == "generated" and climbs.structures > 0 and not self.tally.broken
+        if not wanted or self.judge.evaluator.unknown or not (self._tightest or self.claim.refuted_by):
+            return
+        budget = Hunt(climbs.structures, climbs.lanes, climbs.steps, self.options.seed, self.options.device)
+        first = [drawn for _, drawn in sorted(self._tightest, key=lambda pair: -pair[0]) if isinstance(drawn, Recipe)]
+        folder = self.options.counterexamples
+        try:
+            self.extreme = hunt(self.claim, budget, counterexamples=folder, first=first, judge=self.judge)
+        except Exception as error:  # a claim is somebody's code; what its random instances showed stands
+            self.notes = f"{self.notes} The hunt ended early: {_told(error, self.claim)}.".strip()
+        if self.extreme is None:
+            return
+        self.extreme_file = store_extreme(self.options.extremes, self.claim.key, self.extreme.to_json())
+        if self.extreme.status in BREAKING:
+            problem = self.extreme.problem.to(self.options.device)
+            judgement = self.judge(problem)
+            self.tally.add(judgement, problem.identity())
+            self.finder.look(f"{self.extreme.drawn}, hunted", problem, judgement)
+
     def keep_counterexamples(self) -> None:
         """Prove what breaks the claim, make it readable, and store the worst and the simplest instance."""
         self.finder.finish()
@@ -195,6 +215,14 @@ class _Campaign:
         if contradictions := self.judge.certifier.contradictions:
             reason += f"; on {contradictions} instances balls and floats exclude each other: please report this"
         return verdict, reason
+
+    def _hunted(self) -> dict[str, Any] | None:
+        """What the hunt found, without its numbers: they are in a file of their own."""
+        if self.extreme is None:
+            return None
+        kept = ("status", "ratio", "random", "attained", "evaluations", "truncated", "label")
+        data = self.extreme.to_json()
+        return {name: data[name] for name in kept} | {"instance": str(self.extreme_file)}
 
     def _stored(self, kind: Kind) -> str | None:
         return str(self.finder.stored[kind]) if kind in self.finder.stored else None
@@ -227,7 +255,8 @@ class _Campaign:
             "tightness": tally.summary(),
             "attained": tally.attained,
             "scatter": [list(point) for point in tally.scatter],
-            "constants": tally.constants(),
+            "hunted": self._hunted(),
+            "constants": tally.constants(self.extreme),
             "mutants": {
                 "caught": [name for name, caught in tally.caught.items() if caught],
                 "lived": [name for name, caught in tally.caught.items() if not caught],
@@ -245,35 +274,3 @@ class _Campaign:
             "proofs": self.judge.certifier.proofs,
             "seconds": round(seconds, 3),
         }
-
-
-def over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:
-    """Let Hypothesis draw `examples` times; no database, no deadline, the user's own settings untouched.
-
-    The first exception of `visit` is raised as it is: Hypothesis would run the example again and call it flaky.
-    """
-    raised: list[Exception] = []
-
-    @hypothesis.seed(seed)
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @hypothesis.given(strategy)
-    def draw(drawn: Any) -> None:
-        if raised:
-            return
-        try:
-            visit(drawn)
-        except hypothesis.errors.HypothesisException:
-            raise
-        except Exception as error:
-            raised.append(error)
-
-    draw()
-    if raised:
-        raise raised[0]

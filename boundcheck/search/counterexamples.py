@@ -89,7 +89,7 @@ class Finder:
         lanes = _worst_first(judgement)
         if not lanes:
             return
-        name = str(drawn) if isinstance(drawn, Recipe) else type(drawn).__name__
+        name = str(drawn) if isinstance(drawn, Recipe | str) else type(drawn).__name__
         worst = _Instance(problem.lane(lanes[0]).to("cpu"), name, _badness(judgement, lanes[0]))
         if not self.certified and self._attempts < MOST_ATTEMPTS:
             self._attempts += 1

@@ -10,6 +10,7 @@ import torch
 
 from boundcheck.claim import Claim, Stance
 from boundcheck.profiles import Profile
+from boundcheck.search.hunting.extreme import Extreme
 from boundcheck.verdict import BREAKING, HOLDING, Judgement, Status, Verdict
 
 SCATTER_POINTS = 200
@@ -178,9 +179,10 @@ class Tally:
             "histogram": {"edges": edges, "counts": [int(c) for c in counts]},
         }
 
-    def constants(self) -> list[dict[str, Any]]:
-        """Each constant as used, as printed, and as far as these instances would have let it move."""
-        best = self.summary()["max"]
+    def constants(self, extreme: Extreme | None = None) -> list[dict[str, Any]]:
+        """Each constant as used, as printed, and as far as these instances and what a hunt found would have let it move."""
+        hunted = extreme.ratio[0] if extreme is not None else 0.0
+        best = max(self.summary()["max"] or 0.0, hunted if math.isfinite(hunted) else 0.0)
         rows = []
         for name, exact in self.claim.constants.items():
             found = None

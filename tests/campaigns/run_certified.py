@@ -12,8 +12,8 @@ import boundcheck.theorems.alignment_collapse
 import boundcheck.theorems.local_edits  # noqa: F401 - registers the claims
 from boundcheck.claim import Stance, build, registered_claims
 from boundcheck.profiles import profile
-from boundcheck.search.campaign import over
 from boundcheck.search.certify import Certifier
+from boundcheck.search.drawing import over
 from boundcheck.verdict import BREAKING, HOLDING, Status
 
 WANTED = int(os.environ.get("BOUNDCHECK_CERTIFIED", "1000"))

@@ -14,7 +14,7 @@ from boundcheck.errors import BoundcheckError
 from boundcheck.exact import constant
 from boundcheck.geometry import rank
 from boundcheck.problem import Problem
-from boundcheck.profiles import profile
+from boundcheck.profiles import Climbs, profile
 from boundcheck.record import read_counterexample
 from boundcheck.search import Hunt, Options, hunt, run_campaign
 from boundcheck.search.replay import replay
@@ -71,7 +71,13 @@ def off_by(key: str, factor: str) -> Claim:
 @pytest.mark.parametrize(("key", "factor"), [("HUNT-1e-2:off", "99/100"), ("HUNT-1e-4:off", "9999/10000")])
 def test_a_bound_that_random_instances_do_not_break_falls(key: str, factor: str, tmp_path: Path) -> None:
     claim = off_by(key, factor)
-    assert run_campaign(claim, Options(profile("fast"), counterexamples=tmp_path))["verdict"] == "HOLDS"
+    random_only = Options(profile("fast").hunting(Climbs.parse("off")), counterexamples=tmp_path)
+    assert run_campaign(claim, random_only)["verdict"] == "HOLDS"
+    with_hunt = Options(profile("fast"), counterexamples=tmp_path)
+    entry = run_campaign(claim, with_hunt)
+    assert entry["verdict"] == "VIOLATED"
+    assert entry["hunted"]["ratio"][0] > 1
+    assert Path(entry["hunted"]["instance"]).exists()
     found = hunt(claim, SMALL, counterexamples=tmp_path)
     assert found is not None
     assert found.status is Status.VIOLATED

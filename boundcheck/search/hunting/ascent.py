@@ -28,9 +28,6 @@ LOOKS = 12
 PENALTY = 10.0
 """Weight of a missed premise, in units of its margin's size."""
 
-POLISHED = 3
-"""So many of the best lanes of an ascent are polished."""
-
 POLISHING = 80
 """Steps of a polish."""
 

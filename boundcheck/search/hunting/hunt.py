@@ -7,7 +7,7 @@ arithmetic at the end; a violation has to be proved by both routes.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,9 +17,9 @@ import torch
 from boundcheck.claim import Claim, build
 from boundcheck.problem import Problem
 from boundcheck.record import store_counterexample
-from boundcheck.search.campaign import one_thread_on, over
+from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.evidence import evidence
-from boundcheck.search.hunting.ascent import POLISHED, NoDerivativeError, ascend
+from boundcheck.search.hunting.ascent import NoDerivativeError, ascend
 from boundcheck.search.hunting.evolution import evolve
 from boundcheck.search.hunting.extreme import Extreme
 from boundcheck.search.hunting.landscape import Landscape
@@ -73,6 +73,7 @@ def hunt(
     options: Hunt,
     *,
     counterexamples: Path,
+    first: Sequence[Any] = (),
     told: Told = lambda _: None,
     memory: Memory | None = None,
     judge: Judge | None = None,
@@ -83,6 +84,7 @@ def hunt(
         claim: an inequality.
         options: the budget.
         counterexamples: where a certified violation is stored.
+        first: recipes to explore before others are drawn.
         told: called now and then with what is known.
         memory: where finished climbs are kept.
         judge: one that has met the claim's structures already, to save tracing them again.
@@ -91,7 +93,7 @@ def hunt(
         BoundcheckError: for an identity, which has no ratio; and with method="gradient" for a claim without derivatives.
 
     """
-    return _Hunter(claim, options, told, memory or Forgetful(), judge or Judge(claim)).run(counterexamples)
+    return _Hunter(claim, options, first, told, memory or Forgetful(), judge or Judge(claim)).run(counterexamples)
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,11 @@ class _Found:
 
 
 class _Hunter:
-    def __init__(self, claim: Claim, options: Hunt, told: Told, memory: Memory, judge: Judge) -> None:
+    def __init__(
+        self, claim: Claim, options: Hunt, first: Sequence[Any], told: Told, memory: Memory, judge: Judge
+    ) -> None:
         self.claim, self.options, self.memory, self.judge = claim, options, memory, judge
-        self._told = told
+        self._first, self._told = first, told
         self._began = time.perf_counter()
         self._method = options.method
         self._ticks = 0
@@ -134,14 +138,17 @@ class _Hunter:
             return self._kept(extreme, folder) if extreme.status in BREAKING else extreme
 
     def _structures(self) -> Iterator[Any]:
-        """Different structures, as Hypothesis draws them."""
+        """Different structures: those that were asked for, then as Hypothesis draws them."""
         seen: dict[Any, Any] = {}
 
         def visit(drawn: Any) -> None:
             if len(seen) < self.options.structures:
                 seen.setdefault(build(drawn, 1).identity(), drawn)
 
-        over(self.claim.over, visit, DRAWS * self.options.structures, self.options.seed)
+        for drawn in self._first:
+            visit(drawn)
+        if len(seen) < self.options.structures:
+            over(self.claim.over, visit, DRAWS * self.options.structures, self.options.seed)
         yield from seen.values()
 
     def _explored(self) -> Iterator[_Found]:
@@ -162,7 +169,9 @@ class _Hunter:
             return found
         self._say(f"refining {found.label}")
         around = _around(self.claim, found.passed.problem, self.options.lanes, self.options.seed)
-        passed = self._climb(f"refine {index} {found.drawn}", around, self.options.steps, polished=POLISHED)
+        passed = self._climb(
+            f"refine {index} {found.drawn}", around, self.options.steps, polished=self.options.polished
+        )
         return replace(found, passed=replace(passed, random=found.passed.random))
 
     def _climb(self, key: str, problem: Problem, steps: int, *, polished: int) -> Passed:

@@ -51,6 +51,11 @@ class Hunt:
         return max(1, self.structures // 4)
 
     @property
+    def polished(self) -> int:
+        """How many of the best lanes of a refined structure are polished one by one."""
+        return 1 + min(2, self.steps // 200)
+
+    @property
     def evaluations(self) -> int:
         """How many instances are evaluated in floats, looks with error bounds and polishing aside."""
         return self.lanes * (self.structures * self.exploring + self.refined * self.steps)

@@ -1,0 +1,5 @@
+"""`python -m boundcheck.cli`."""
+
+from boundcheck.cli.main import main
+
+main()

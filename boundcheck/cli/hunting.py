@@ -1,0 +1,126 @@
+"""`boundcheck hunt`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from boundcheck.cli.claims import claims_option, load_claims, named
+from boundcheck.cli.progress import progress
+from boundcheck.errors import BoundcheckError
+
+if TYPE_CHECKING:
+    from boundcheck.claim import Claim
+    from boundcheck.search.hunting import Extreme, Hunt
+
+
+@click.command("hunt")
+@click.argument("keys", nargs=-1, required=True)
+@click.option("--structures", default=12, show_default=True, help="Structures (sizes, families) to explore.")
+@click.option("--lanes", default=256, show_default=True, help="Random starts of each.")
+@click.option("--steps", default=400, show_default=True, help="Steps of an ascent; a quarter of them to explore.")
+@click.option("--seed", default=0, show_default=True, help="Of the structures and the starts.")
+@click.option("--device", default="cpu", show_default=True, help="A torch device.")
+@click.option(
+    "--method",
+    type=click.Choice(["auto", "gradient", "evolution"]),
+    default="auto",
+    show_default=True,
+    help="auto: by gradient, or by evolution (cma) where a claim has no derivative.",
+)
+@click.option("--minutes", type=float, help="End each claim's hunt after so long; what it found then says so.")
+@click.option(
+    "--resume", is_flag=True, help="Take up the climbs that an interrupted hunt with the same options finished."
+)
+@click.option(
+    "--save",
+    default=Path(".boundcheck/hunt"),
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the instances found (extremes/) and for certified violations (counterexamples/).",
+)
+@claims_option
+def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resume: bool, **options: Any) -> None:
+    """Climb towards the worst case of the claims whose key starts with one of KEYS.
+
+    Printed is the ratio smaller/larger of the tightest instance, as far as ball arithmetic confirms it (1 is attained, above 1
+    the claim is violated), the tightest claim first, and for each constant what that instance leaves room for. Identities have no
+    ratio and are left out. Ctrl-C ends the hunt and keeps what was found; --resume goes on.
+
+    \b
+    Example: boundcheck hunt LE-8 LE-7:U --structures 8
+             boundcheck hunt MY-lemma --claims my_claims --minutes 5
+    """
+    from boundcheck.claim import registered_claims
+    from boundcheck.search.hunting import Hunt
+
+    load_claims(paths)
+    claims = named(keys, [claim for _, claim in sorted(registered_claims().items())])
+    budget = Hunt(**options)
+    found: list[tuple[Claim, Extreme]] = []
+    try:
+        for claim in claims:
+            extreme = _hunted(claim, budget, save, resume)
+            if extreme is not None:
+                found.append((claim, extreme))
+    except KeyboardInterrupt:
+        click.echo("interrupted: what was found stands, and --resume goes on from here", err=True)
+    click.echo(_table(found) if found else "nothing was found")
+
+
+def _hunted(claim: "Claim", budget: "Hunt", save: Path, resume: bool) -> "Extreme | None":
+    """One claim's extreme, stored. One that cannot be hunted takes none of the others with it."""
+    from boundcheck.record import store_extreme
+    from boundcheck.search.hunting import News, hunt
+    from boundcheck.search.hunting.memory import Climbs
+
+    with progress(claim.key) as show:
+
+        def told(news: News) -> None:
+            show(news.done, news.planned, f"best ratio {news.best:.6g}", phase=news.doing)
+
+        memory = Climbs(save / "climbs", claim, budget, resume=resume)
+        try:
+            extreme = hunt(claim, budget, counterexamples=save / "counterexamples", told=told, memory=memory)
+        except BoundcheckError as error:
+            click.echo(f"{claim.key} left out: {error}", err=True)
+            return None
+    if extreme is None:
+        click.echo(f"{claim.key}: no instance with verified premises was met", err=True)
+        return None
+    store_extreme(save / "extremes", claim.key, extreme.to_json())
+    return extreme
+
+
+def _table(found: "list[tuple[Claim, Extreme]]") -> str:
+    """The tightest first."""
+    from tabulate import tabulate
+
+    rows = [
+        [
+            one.key,
+            f"{one.ratio[0]:.9g}" + (f" {one.word}" if one.word else ""),
+            f"{one.random:.6g}",
+            _constants(claim, one),
+            f"{one.evaluations:,}" + (" (cut short)" if one.truncated else ""),
+            f"{one.evaluations / one.seconds:,.0f}",
+            one.label,
+            str(one.stored or ""),
+        ]
+        for claim, one in sorted(found, key=lambda pair: -pair[1].ratio[0])
+    ]
+    headers = ["claim", "hunted", "random", "constants", "evaluations", "a second", "structure", "counterexample"]
+    table = str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
+    return (
+        f"{table}\nhunted, random: smaller side / larger side, from below; of the instance found, and of the best random start.\n"
+        "constants: as stated -> as far as the instance found lets it move."
+    )
+
+
+def _constants(claim: "Claim", one: "Extreme") -> str:
+    moved = [
+        f"{name} {exact} -> {needed:.6g}"
+        for name, exact in claim.constants.items()
+        if (needed := one.needed(float(exact.value), exact.scales)) is not None
+    ]
+    return ", ".join(moved)

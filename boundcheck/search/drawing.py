@@ -1,0 +1,58 @@
+"""Drawing structures with Hypothesis, and computing on one thread."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import hypothesis
+import torch
+from hypothesis import HealthCheck, Phase, settings
+
+from boundcheck.claim import Draws
+
+
+@contextmanager
+def one_thread_on(device: str) -> Iterator[None]:
+    """One thread: sums then do not depend on the machine, and small batches run faster. New tensors go to the device.
+
+    Both are put back afterwards.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with nullcontext() if device == "cpu" else torch.device(device):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:
+    """Let Hypothesis draw `examples` times; no database, no deadline, the user's own settings untouched.
+
+    The first exception of `visit` is raised as it is: Hypothesis would run the example again and call it flaky.
+    """
+    raised: list[Exception] = []
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(strategy)
+    def draw(drawn: Any) -> None:
+        if raised:
+            return
+        try:
+            visit(drawn)
+        except hypothesis.errors.HypothesisException:
+            raise
+        except Exception as error:
+            raised.append(error)
+
+    draw()
+    if raised:
+        raise raised[0]
