@@ -24,7 +24,7 @@ ENTRY = {
     "premises": [{"name": "easy", "accepted": 390, "stated": 400}, {"name": "hard", "accepted": 150, "stated": 200}],
     "tightness": {"p50": 0.5, "max": 0.99, "histogram": None},
     "attained": True,
-    "hunted": {"ratio": [0.999, 0.999], "attained": False},
+    "hunted": {"status": "HOLDS", "ratio": [0.999, 0.999], "attained": False, "truncated": False, "label": "dim=2"},
     "constants": [
         {"name": "c", "at": "1/4", "unit": "x", "better": "smaller", "printed": "1/3", "proved": "1/4", "found": 0.2475}
     ],
@@ -76,3 +76,23 @@ def test_every_verdict_has_a_meaning_and_every_failure_names_it() -> None:
     assert set(MEANING) == set(Verdict)
     for verdict in set(Verdict) - PASSING:
         assert MEANING[verdict] in failure(ENTRY | {"verdict": str(verdict)})
+
+
+def test_claims_are_ranked_by_what_was_hunted() -> None:
+    def hunted(name: str, **changes: object) -> dict[str, object]:
+        return ENTRY | {"id": name, "hunted": ENTRY["hunted"] | changes}  # type: ignore[operator]
+
+    page = closing_page(
+        [
+            hunted("LOOSE", ratio=[0.25, 0.25], truncated=True),
+            hunted("FALSE", ratio=[None, None], status="VIOLATED"),
+            hunted("SHARP", ratio=[1 - 1e-12, 1 + 1e-12], attained=True, status="INCONCLUSIVE"),
+            ENTRY | {"id": "NONE", "hunted": None},
+        ]
+    )
+    table = page[page.index("How tight") :].splitlines()[3:6]
+    assert [row.split(":")[0] for row in table] == ["FALSE", "SHARP", "LOOSE"]
+    assert "inf" in table[0]
+    assert "violated, proved by two routes" in table[0]
+    assert "tight, attained" in table[1]
+    assert "cut short" in table[2]

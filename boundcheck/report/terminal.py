@@ -6,18 +6,20 @@ from typing import Any
 
 from tabulate import tabulate
 
+from boundcheck.report.tightness import ranking, shown
 from boundcheck.verdict import MEANING, PASSING, Verdict
 
 Entry = dict[str, Any]
 
 
 def closing_page(entries: Sequence[Entry]) -> str:
-    """The whole page: verdicts, constants, refutations, real data, failures."""
+    """The whole page: verdicts, constants, tightness, refutations, real data, failures."""
     generated = sorted((e for e in entries if e["input"] == "generated"), key=_key)
     real = sorted((e for e in entries if e["input"] == "real"), key=_key)
     pages = [
         verdict_table(generated) if generated else "",
         constants_table(generated),
+        ranking(generated),
         refutations(generated),
         notes(generated),
         real_table(real),
@@ -97,7 +99,7 @@ def _hunted(entry: Entry) -> str:
     found = entry["hunted"]
     if found is None:
         return "-"
-    return ("inf" if found["ratio"][0] is None else f"{found['ratio'][0]:.6g}") + (" =" if found["attained"] else "")
+    return shown(found) + (" =" if found["attained"] else "")
 
 
 def _mutants(entry: Entry) -> str:
