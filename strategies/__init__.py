@@ -1,5 +1,6 @@
 """Hypothesis strategies: models, covariances, fine-tuning sets, policies, flows. Each draws a small recipe; see README.md."""
 
+from boundcheck.strategies.adam_fits import adam_fits
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.directions import directions, projected_lengths, turned_directions
 from boundcheck.strategies.eigenspaces import spectral_pairs
@@ -21,6 +22,7 @@ from boundcheck.strategies.tilts import tilts
 __all__ = [
     "CovariancePairs",
     "Covariances",
+    "adam_fits",
     "covariance_pairs",
     "covariances",
     "curved_models",

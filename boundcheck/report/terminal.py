@@ -6,6 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from boundcheck.report.ablations import ablation_table
 from boundcheck.verdict import MEANING, PASSING, Verdict
 
 Entry = dict[str, Any]
@@ -18,6 +19,7 @@ def closing_page(entries: Sequence[Entry]) -> str:
     pages = [
         verdict_table(generated) if generated else "",
         constants_table(generated),
+        ablation_table(entries),
         refutations(generated),
         notes(generated),
         real_table(real),
