@@ -27,7 +27,7 @@ from boundcheck.strategies import (
 )
 from boundcheck.theorems.local_edits import lemma_6, linear_setting, theorem_7
 from boundcheck.theorems.local_edits.linear_setting import linear_spill
-from boundcheck.theorems.local_edits.setting import C, lemma_6_scale_free, positive, regular, theorem_7_scale_free
+from boundcheck.theorems.local_edits.setting import C, lemma_6_scale_free, positive, theorem_7_scale_free
 
 ITERATES = lemma_6.iterates_stay_within_path_bound
 DECAY = lemma_6.residual_decays_at_three_quarters
@@ -58,7 +58,8 @@ def average_overlap(p: Setup) -> Tensor:
 
 def doubled(p: Setup, c: Tensor) -> None:
     """Lemma 6's conditions for a linear model whose one sample comes twice: σ_min = 0, σ_max² doubles, the step is η/2."""
-    regular(p)
+    positive("the sample is not 0", p.sigma_max)
+    positive("the residual is not 0", p.residual_norm)
     premise("step size", c - p.step_size)
     everywhere = torch.ones_like(p.rho0)
     premise("ball", torch.where(p.rho0 == torch.inf, everywhere, -everywhere))
@@ -134,9 +135,9 @@ def spill_ge_of_twins(
 for _claim in (ITERATES, DECAY, LOWER, UPPER, THEOREM_7):
     hunted_over(_claim, BEYOND)
     hunted_over(_claim, OVERSHOOTING, premise="step size")
-hunted_over(THEOREM_7, ROOM_OUTSIDE, premise="b <= c")
     unneeded(_claim, "the residual is not 0", "without a residual both sides are 0")
     unneeded(_claim, "ball", "the constants of these models hold everywhere: no iterate has to be kept in a ball")
+hunted_over(THEOREM_7, ROOM_OUTSIDE, premise="b <= c")
 for _claim in (ITERATES, UPPER):
     unneeded(_claim, RANK, "where sigma_min is 0 the bound is infinite")
 unneeded(LOWER, "step size", "every point at which the residual vanishes is that far from theta_0")
