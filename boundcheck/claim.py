@@ -185,6 +185,7 @@ class Claim:
     notes: Callable[[Problem], str] | None = None
     undecidable: str = ""
     registered_at: tuple[Path, int] = (Path(), 0)
+    dropped: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
@@ -193,8 +194,9 @@ class Claim:
 
     @property
     def statement(self) -> str:
-        """What the claim says, in words: the first paragraph of its docstring."""
-        return " ".join(inspect.cleandoc(self.check.__doc__ or "").split("\n\n")[0].split())
+        """What the claim says, in words: the first paragraph of its docstring, and what premises it is taken without."""
+        said = " ".join(inspect.cleandoc(self.check.__doc__ or "").split("\n\n")[0].split())
+        return "".join(f"Without the premise {name!r}: " for name in sorted(self.dropped)) + said
 
     @property
     def defined_in(self) -> Path:
@@ -206,8 +208,20 @@ class Claim:
         changed = {name: replace(self.constants[name], value=value) for name, value in values.items()}
         return replace(self, constants={**self.constants, **changed})
 
+    def without(self, premise_name: str) -> "Claim":
+        """The claim that does not assume one of its premises: a statement of its own, under a key of its own.
+
+        The name is checked where premises are stated, that is at the first instance.
+        """
+        return replace(self, form=form_without(self.form, premise_name), dropped=self.dropped | {premise_name})
+
     def state(self, problem: Problem, constants: Mapping[str, Tensor]) -> Outcome:
-        """Sides and premises of **one** instance (leaves without the lane axis)."""
+        """Sides and premises of **one** instance (leaves without the lane axis).
+
+        Raises:
+            BoundcheckError: for a check that returns neither sides nor an identity, and where a dropped premise is not stated.
+
+        """
         with collecting_premises() as premises:
             statement = self.check(problem, **constants)
         if not isinstance(statement, Sides | Identity):
@@ -215,7 +229,28 @@ class Claim:
                 f"{self.key} returned a {type(statement).__name__}",
                 expected="Sides(smaller=…, larger=…) or Identity(left=…, right=…)",
             )
-        return statement, premises
+        return statement, self._kept(premises)
+
+    def _kept(self, premises: list[Premise]) -> list[Premise]:
+        unknown = self.dropped - {stated.name for stated in premises}
+        if unknown:
+            raise BoundcheckError(
+                f"{self.key} drops {sorted(unknown)}, which it does not state here",
+                expected=f"one of its premises: {[stated.name for stated in premises]}",
+            )
+        return [stated for stated in premises if stated.name not in self.dropped]
+
+
+WITHOUT = "-without-"
+"""Between a claim's key and what it is taken without; in no claim's own key, so that neither is taken for the other."""
+
+
+def form_without(form: str, dropped: str) -> str:
+    """The form of a claim that lacks something, which is told in words."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", dropped).strip("-")
+    if not plain:
+        raise BoundcheckError(f"what a claim is taken without is {dropped!r}", expected="words")
+    return f"{form}{WITHOUT}{plain}"
 
 
 _CLAIMS: dict[str, Claim] = {}
@@ -271,6 +306,11 @@ def theorem(
                 f"the claim key {key!r}",
                 expected='"id:form" of plain letters, digits and . _ + -, such as "MY-1:proved"',
             )
+        if WITHOUT in key:
+            raise BoundcheckError(
+                f"the claim key {key!r}",
+                expected=f"one that does not contain {WITHOUT!r}, which marks claims taken without a premise",
+            )
         if not inspect.isfunction(check):
             raise BoundcheckError(f"@theorem({key!r}) on a {type(check).__name__}", expected="a function")
         if stance not in list(Stance):
@@ -283,7 +323,7 @@ def theorem(
             check=check,
             over=over,
             mutants=tuple(_mutants(key, check, mutants or {})),
-            constants=_constants(check),
+            constants=constants_of(check),
             equality=equality,
             equality_at=equality_at,
             refuted_by=refuted_by,
@@ -323,7 +363,8 @@ def _caller() -> tuple[Path, int]:
     return Path(found.f_code.co_filename).resolve(), found.f_lineno
 
 
-def _constants(check: Callable[..., Statement]) -> dict[str, Exact]:
+def constants_of(check: Callable[..., Statement]) -> dict[str, Exact]:
+    """The constants that a claim's function declares as defaults of its arguments."""
     parameters = list(inspect.signature(check).parameters.values())[1:]
     bad = [p.name for p in parameters if not isinstance(p.default, Exact)]
     if bad:
@@ -335,7 +376,7 @@ def _constants(check: Callable[..., Statement]) -> dict[str, Exact]:
 
 
 def _mutants(key: str, check: Callable[..., Statement], specs: Mapping[str, MutantSpec]) -> Iterator[Mutant]:
-    known = _constants(check)
+    known = constants_of(check)
     if not isinstance(specs, Mapping):
         raise BoundcheckError(
             f"{key} has mutants={specs!r}", expected='a name for each, such as {"halved": scaled("1/2")}'

@@ -17,10 +17,12 @@ from boundcheck.strategies.models import (
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
 from boundcheck.strategies.tilts import tilts
+from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
 
 __all__ = [
     "CovariancePairs",
     "Covariances",
+    "adam_fits",
     "covariance_pairs",
     "covariances",
     "curved_models",
@@ -29,11 +31,13 @@ __all__ = [
     "displacements",
     "fine_tunings",
     "general_quadratic_models",
+    "glancing_tunings",
     "instabilities",
     "linear_layers",
     "linear_models",
     "linear_policies",
     "models",
+    "overshooting_tunings",
     "policy_flows",
     "projected_lengths",
     "quadratic_models",

@@ -1,6 +1,7 @@
 """Fine-tuning problems and the limits of their gradient descents and flows, with certified radii."""
 
 from boundcheck.dynamics import contraction
+from boundcheck.dynamics.adam import AdamFit
 from boundcheck.dynamics.descent import descend, limit
 from boundcheck.dynamics.fine_tuning import Displaced, FineTuning, Setup, mean_square
 from boundcheck.dynamics.flow import FlowLimit, flow_limit
@@ -9,6 +10,7 @@ from boundcheck.dynamics.instability import Instability, RelaxedInstability, Ski
 from boundcheck.dynamics.quadratic_flow import QuadraticMotion, quadratic_flow, quadratic_motion
 
 __all__ = [
+    "AdamFit",
     "Displaced",
     "FineTuning",
     "FlowAt",

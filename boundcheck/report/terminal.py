@@ -6,6 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from boundcheck.report.ablations import ablation_table
 from boundcheck.report.tightness import ranking, shown
 from boundcheck.verdict import MEANING, PASSING, Verdict
 
@@ -20,6 +21,7 @@ def closing_page(entries: Sequence[Entry]) -> str:
         verdict_table(generated) if generated else "",
         constants_table(generated),
         ranking(generated),
+        ablation_table(entries),
         refutations(generated),
         notes(generated),
         real_table(real),

@@ -38,6 +38,16 @@ class OneInstance:
         return _scalars(self._claim, outcome)
 
 
+def stated_premises(claim: Claim, problem: Problem) -> tuple[str, ...]:
+    """The names of the premises that a claim states at the structure of `problem`."""
+    alone = problem.with_leaves({name: leaf[0] for name, leaf in problem.leaves().items()})
+    like = next(iter(alone.leaves().values()))
+    constants = {name: like.new_tensor(float(exact.value)) for name, exact in claim.constants.items()}
+    with readable_errors(claim), torch.no_grad():
+        _, premises = claim.state(alone, constants)
+    return tuple(stated.name for stated in premises)
+
+
 def _scalars(claim: Claim, outcome: Outcome) -> list[Tensor]:
     """Sides and margins, checked to be scalars of one instance."""
     statement, premises = outcome

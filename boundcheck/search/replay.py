@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import torch
 
-from boundcheck.claim import Claim
+from boundcheck.ablations import registered_ablations
+from boundcheck.claim import WITHOUT, Claim
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
 from boundcheck.record import Counterexample
 from boundcheck.search.certify import Certificate, Certifier
 from boundcheck.search.evaluate import Evaluator
+from boundcheck.search.instance import stated_premises
 from boundcheck.verdict import Status
 
 
@@ -19,7 +21,7 @@ class Replay:
     """What came of proving a counterexample again.
 
     Attributes:
-        claim: as it is registered now, with the constants of the file.
+        claim: as it is registered now, with the constants of the file; without a premise, if the file says so.
         problem: the instance, what is derived in it computed anew.
         certificate: of this proof.
         changed: constants that the claim has other values for by now, as "name: then, now".
@@ -47,7 +49,7 @@ def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
         BoundcheckError: where the claim is not among them, or has other constants by name.
 
     """
-    claim = claims.get(stored.claim)
+    claim = claims.get(stored.claim) or _ablated(stored, claims)
     if claim is None:
         raise BoundcheckError(
             f"the claim {stored.claim!r} is not known",
@@ -74,3 +76,16 @@ def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
         if exact.value != stored.constants[name]
     ]
     return Replay(then, problem, certificate, tuple(changed))
+
+
+def _ablated(stored: Counterexample, claims: Mapping[str, Claim]) -> Claim | None:
+    """What a key with WITHOUT in it stands for: a registered ablation, or the claim without one of the premises it states."""
+    claim = claims.get(stored.claim.partition(WITHOUT)[0])
+    if claim is None:
+        return None
+    registered = registered_ablations(claim.key).get(stored.claim)
+    if registered is not None:
+        return registered.variant
+    variants = (claim.without(name) for name in stated_premises(claim, stored.problem))
+    found = [variant for variant in variants if variant.key == stored.claim]
+    return found[0] if len(found) == 1 else None

@@ -1,6 +1,7 @@
 """Springer et al.: The Geometry of Alignment Collapse. Importing this registers all its claims."""
 
 from boundcheck.theorems.alignment_collapse import (
+    ablations,
     davis_kahan,
     fisher_rank,
     kl_geometry,
@@ -13,6 +14,7 @@ from boundcheck.theorems.alignment_collapse import (
 )
 
 __all__ = [
+    "ablations",
     "davis_kahan",
     "fisher_rank",
     "kl_geometry",
