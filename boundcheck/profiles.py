@@ -22,11 +22,14 @@ class Climbs:
     def parse(text: str) -> "Climbs":
         """`off`, or such as `4x128x120`: structures, lanes, steps."""
         if text == "off":
-            return Climbs(0, 1, 1)
+            return NO_CLIMBS
         parts = text.split("x")
         if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
             raise BoundcheckError(f"the hunt {text!r}", expected="off, or structures x lanes x steps such as 4x128x120")
         return Climbs(*map(int, parts))
+
+
+NO_CLIMBS = Climbs(0, 1, 1)
 
 
 @dataclass(frozen=True)

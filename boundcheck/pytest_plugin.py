@@ -30,6 +30,10 @@ OPTIONS = {
     "seed": ("0", "seed of all draws; the same seed on the same installation gives the same result"),
     "budget": ("", "holds to ask of each claim, instead of the profile's number"),
     "hunt": ("", "the climb towards each claim's worst case, STRUCTURESxLANESxSTEPS or off, instead of the profile's"),
+    "ablate": (
+        "off",
+        "take each premise away in turn and hunt what is left, STRUCTURESxLANESxSTEPS (minutes a claim) or off",
+    ),
     "save": ("", "file to write the run to (default: .boundcheck/last-run.json below the root directory)"),
 }
 MARKERS = (
@@ -63,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen = _profile(config)
         _seed(config)
         _check_device(_option(config, "device"))
+        Climbs.parse(_option(config, "ablate"))
     except BoundcheckError as error:
         raise pytest.UsageError(str(error)) from None
     if not hasattr(config, "workerinput"):
@@ -197,6 +202,7 @@ def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
             seed=_seed(config),
             counterexamples=_run_path(config).parent / "counterexamples",
             command=_command(config),
+            ablate=Climbs.parse(_option(config, "ablate")),
         )
         entry = run_campaign(claim, options)
         request.node.user_properties.append((PROPERTY, json.dumps(entry)))
@@ -264,7 +270,9 @@ class _Recorder:
 
         files = {name: below(entry[name]) for name in ("counterexample", "worst_counterexample")}
         hunted = entry["hunted"]
-        return entry | files | {"hunted": hunted and hunted | {"instance": below(hunted["instance"])}}
+        broken = [one | {"counterexample": below(one["counterexample"])} for one in entry["ablations"]]
+        instance = hunted and hunted | {"instance": below(hunted["instance"])}
+        return entry | files | {"hunted": instance, "ablations": broken}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:

@@ -15,7 +15,7 @@ def call(*args: str) -> Result:
     return CliRunner().invoke(main, list(args))
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["report"]])
+@pytest.mark.parametrize("command", [[], ["list"], ["report"], ["hunt"], ["ablate"], ["replay"]])
 def test_help_says_what_it_does_and_gives_an_example(command: list[str]) -> None:
     result = call(*command, "--help")
     assert result.exit_code == 0
@@ -80,3 +80,28 @@ def test_hunt_prints_the_tightest_and_keeps_what_it_found(tmp_path: Path) -> Non
     assert "MY-hunted:proved: " in again.stderr, "plain lines without a terminal"
     assert call("hunt", "NONE").exit_code == 2
     assert "lanes=0" in call("hunt", "MY-hunted", "--lanes", "0", *small[4:]).output
+
+
+NEEDS = '''
+@theorem("MY-needs:proved", source=HERE, stance=Stance.PROVED, over=vectors(), mutants={"halved": scaled("1/2")})
+def square_le(p):
+    """‖x‖² <= 2 where it is at most 1 (and above -1, which it is anyway)."""
+    premise("square <= 1", 1 - p.x.square().sum())
+    premise("it is no square of i", 1 + p.x.square().sum())
+    return Sides(smaller=p.x.square().sum(), larger=p.x.new_tensor(2.0))
+'''
+
+
+def test_ablate_prints_what_is_needed(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PREAMBLE + NEEDS)
+    small = ["--structures", "2", "--lanes", "16", "--steps", "24", "--save", str(tmp_path / "out")]
+    result = call("ablate", "MY-needs", *small, "--claims", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    rows = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert any(row.startswith("MY-needs:proved square <= 1 needed") for row in rows), result.stdout
+    assert any(row.startswith("MY-needs:proved it is no square of i not shown needed") for row in rows), result.stdout
+    stored = json.loads((tmp_path / "out" / "ablations.json").read_text())
+    needed = [one for one in stored["claims"][0]["ablations"] if one["needed"]]
+    assert [one["premise"] for one in needed] == ["square <= 1"]
+    replayed = call("replay", needed[0]["counterexample"], "--claims", str(tmp_path))
+    assert replayed.exit_code == 0, replayed.output

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from boundcheck.cli.budget import budget_options
 from boundcheck.cli.claims import claims_option, load_claims, named
 from boundcheck.cli.progress import progress
 from boundcheck.errors import BoundcheckError
@@ -16,19 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("hunt")
 @click.argument("keys", nargs=-1, required=True)
-@click.option("--structures", default=12, show_default=True, help="Structures (sizes, families) to explore.")
-@click.option("--lanes", default=256, show_default=True, help="Random starts of each.")
-@click.option("--steps", default=400, show_default=True, help="Steps of an ascent; a quarter of them to explore.")
-@click.option("--seed", default=0, show_default=True, help="Of the structures and the starts.")
-@click.option("--device", default="cpu", show_default=True, help="A torch device.")
-@click.option(
-    "--method",
-    type=click.Choice(["auto", "gradient", "evolution"]),
-    default="auto",
-    show_default=True,
-    help="auto: by gradient, or by evolution (cma) where a claim has no derivative.",
-)
-@click.option("--minutes", type=float, help="End each claim's hunt after so long; what it found then says so.")
+@budget_options(structures=12, lanes=256, steps=400)
 @click.option(
     "--resume", is_flag=True, help="Take up the climbs that an interrupted hunt with the same options finished."
 )

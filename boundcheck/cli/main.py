@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from boundcheck.cli.ablating import ablate_claims
 from boundcheck.cli.claims import claims_option, load_claims, named
 from boundcheck.cli.hunting import hunt_claims
 from boundcheck.errors import BoundcheckError
@@ -126,3 +127,4 @@ def _not_proved(reason: str) -> str:
 
 
 main.add_command(hunt_claims)
+main.add_command(ablate_claims)

@@ -10,8 +10,9 @@ from typing import Any
 from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem, Recipe
-from boundcheck.profiles import Profile
+from boundcheck.profiles import NO_CLIMBS, Climbs, Profile
 from boundcheck.record import Entry, store_extreme
+from boundcheck.search.ablation import ablations
 from boundcheck.search.counterexamples import Finder
 from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.evidence import Kind
@@ -32,6 +33,7 @@ class Options:
             finds in the modules that are imported); what breaks a claim is stored as numbers, not as a seed.
         counterexamples: folder for what breaks a claim; the tightest instances go into the folder `extremes` beside it.
         command: the command line, for the record.
+        ablate: the hunt for each premise taken away in turn (0 structures: none is).
 
     """
 
@@ -40,6 +42,7 @@ class Options:
     seed: int = 0
     counterexamples: Path = Path(".boundcheck/counterexamples")
     command: str = ""
+    ablate: Climbs = NO_CLIMBS
 
     @property
     def extremes(self) -> Path:
@@ -56,6 +59,7 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
             campaign.explore()
             campaign.look_at_equality()
             campaign.hunt()
+            campaign.ablate()
             failure = ""
         except (
             Exception
@@ -94,6 +98,7 @@ class _Campaign:
         self.notes = f"Not decided by instances: {claim.undecidable}" if claim.undecidable else ""
         self.extreme: Extreme | None = None
         self.extreme_file: Path | None = None
+        self.ablations: list[dict[str, Any]] = []
         self._seen: set[Any] = set()
         self._tightest: list[tuple[float, Any]] = []
         self._noted = False
@@ -183,7 +188,7 @@ class _Campaign:
         wanted = self.claim.input == "generated" and climbs.structures > 0 and not self.tally.broken
         if not wanted or self.judge.evaluator.unknown or not (self._tightest or self.claim.refuted_by):
             return
-        budget = Hunt(climbs.structures, climbs.lanes, climbs.steps, self.options.seed, self.options.device)
+        budget = self._budget(climbs)
         first = [drawn for _, drawn in sorted(self._tightest, key=lambda pair: -pair[0]) if isinstance(drawn, Recipe)]
         folder = self.options.counterexamples
         try:
@@ -198,6 +203,21 @@ class _Campaign:
             judgement = self.judge(problem)
             self.tally.add(judgement, problem.identity())
             self.finder.look(f"{self.extreme.drawn}, hunted", problem, judgement)
+
+    def ablate(self) -> None:
+        """Take away each premise in turn, if that is asked for, and hunt what is left."""
+        wanted = self.claim.input == "generated" and self.claim.refuted_by is None and self.tally.held > 0
+        if not (wanted and self.options.ablate.structures):
+            return
+        budget, folder = self._budget(self.options.ablate), self.options.counterexamples
+        try:
+            for found in ablations(self.claim, budget, counterexamples=folder):
+                self.ablations.append(found.to_json())
+        except Exception as error:  # what was found stands
+            self.notes = f"{self.notes} Taking premises away ended early: {_told(error, self.claim)}.".strip()
+
+    def _budget(self, climbs: Climbs) -> Hunt:
+        return Hunt(climbs.structures, climbs.lanes, climbs.steps, self.options.seed, self.options.device)
 
     def keep_counterexamples(self) -> None:
         """Prove what breaks the claim, make it readable, and store the worst and the simplest instance."""
@@ -261,7 +281,7 @@ class _Campaign:
                 "caught": [name for name, caught in tally.caught.items() if caught],
                 "lived": [name for name, caught in tally.caught.items() if not caught],
             },
-            "ablations": [],
+            "ablations": self.ablations,
             "notes": self.notes,
             "counterexample": self._stored("simplest") or self._stored("worst"),
             "worst_counterexample": self._stored("worst"),

@@ -33,8 +33,8 @@ from boundcheck.record import read_counterexample
 from boundcheck.report.ablations import ablation_table
 from boundcheck.search import Evaluator, Hunt, Options, ablate, hunt, run_campaign
 from boundcheck.search.ablation import variants
-from boundcheck.search.campaign import over
 from boundcheck.search.counterexamples import Finder
+from boundcheck.search.drawing import over
 from boundcheck.search.replay import replay
 from boundcheck.strategies import adam_fits
 from boundcheck.strategies.lanes import LaneStream

@@ -1,7 +1,6 @@
 """What a hunt found."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,11 +81,3 @@ class Extreme:
             "counterexample": str(self.stored) if self.stored else None,
             "problem": self.problem.to_json(),
         }
-
-
-def described(data: Mapping[str, Any]) -> str:
-    """One stored extreme in a line: claim, ratio, what it says."""
-    low = data["ratio"][0]
-    said = {"VIOLATED": "violated, proved by two routes", "VIOLATED_UNCERTIFIED": "looks violated, not proved twice"}
-    word = said.get(data["status"], "tight, attained" if data["attained"] else "")
-    return f"{data['claim']} {'inf' if low is None else format(low, '.9g')} {word}".rstrip()

@@ -1,0 +1,72 @@
+"""`boundcheck ablate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from boundcheck.cli.budget import budget_options
+from boundcheck.cli.claims import claims_option, load_claims, named
+from boundcheck.cli.progress import progress
+from boundcheck.errors import BoundcheckError
+
+if TYPE_CHECKING:
+    from boundcheck.claim import Claim
+    from boundcheck.search.hunting import Hunt
+
+
+@click.command("ablate")
+@click.argument("keys", nargs=-1, required=True)
+@budget_options(structures=6, lanes=96, steps=160)
+@click.option(
+    "--save",
+    default=Path(".boundcheck/ablate"),
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the table (ablations.json) and for what breaks a claim (counterexamples/).",
+)
+@claims_option
+def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **options: Any) -> None:
+    """Take away each premise of the claims whose key starts with one of KEYS, and hunt what is left.
+
+    A premise is needed where an instance on which all the others hold is proved by two routes to break the claim; else it was not
+    shown to be needed. Ctrl-C keeps what was found.
+
+    \b
+    Example: boundcheck ablate LE-6iii:U LE-7:U
+             boundcheck ablate MY-lemma --claims my_claims --minutes 1
+    """
+    from boundcheck.claim import registered_claims
+    from boundcheck.report.ablations import ablation_table
+    from boundcheck.search.hunting import Hunt
+
+    load_claims(paths)
+    claims = named(keys, [claim for _, claim in sorted(registered_claims().items())])
+    budget = Hunt(**options)
+    entries: list[dict[str, Any]] = []
+    try:
+        for claim in claims:
+            entries.append({"id": claim.id, "form": claim.form, "ablations": []})
+            _ablate(claim, budget, save, entries)
+    except KeyboardInterrupt:
+        click.echo("interrupted: what was found stands", err=True)
+    click.echo(ablation_table(entries) or "nothing was found")
+
+
+def _ablate(claim: "Claim", budget: "Hunt", save: Path, entries: list[dict[str, Any]]) -> None:
+    """One claim's premises in turn, written as they are found. A claim that cannot be hunted takes no other with it."""
+    from boundcheck.record import write_json
+    from boundcheck.search.ablation import ablations
+    from boundcheck.search.hunting import News
+
+    with progress(claim.key) as show:
+
+        def told(news: News) -> None:
+            show(news.done, news.planned, f"best ratio {news.best:.6g}", phase=news.doing)
+
+        try:
+            for found in ablations(claim, budget, counterexamples=save / "counterexamples", told=told):
+                entries[-1]["ablations"].append(found.to_json())
+                write_json(save / "ablations.json", {"budget": budget.to_json(), "claims": entries})
+        except BoundcheckError as error:
+            click.echo(f"{claim.key} left out: {error}", err=True)
