@@ -8,18 +8,21 @@ the least of them; the mean of their squares is at most (1 + x)q - x, so that �
 most (1 - √(xq))² because (√q - √x)² >= 0. A step of length δ therefore takes at least δ·σ_min(J_t) - β_S·δ²/2 from the
 residual, σ_min(J_t) >= s - β_S·L_t, and the sum telescopes: ‖r_t‖ <= R - s·L_t + β_S·L_t²/2. As it is never below 0, the
 path is at most P·R/s long, with P(a) = 2/(1 + √(1 - 2a)) and a = β_S·R/s² <= 1/2; so η·‖J_t‖² <= h·(2 - √(1 - 2a))².
-In one dimension f = s·θ - ½β_S·θ² attains P: no smaller constant is possible.
+It holds within a step as well (a part of one is a shorter step), so the length cannot jump over P·R/s; and the ball of Assumption
+5 holds the path, as R/(s·ρ_0) <= c <= 1/P. In one dimension f = s·θ - ½β_S·θ² attains P: no smaller constant is possible.
 
 *The movement from below.* R <= S·‖D‖ + ½β_S·‖D‖² gives ‖D‖ >= (R/S)·2/(1 + √(1 + 2a)), attained by f = S·θ + ½β_S·θ².
 
 *Outside the tangent space.* The step v = J_tᵀr_t differs from Jᵀr_t by at most β_S·L_t·‖r_t‖, and ‖Jᵀr_t‖ >= s·‖r_t‖: the sine
 of the angle between them is at most β_S·L_t/s, so ‖Qv‖ <= ‖v‖·β_S·L_t/s and ‖QD‖ <= β_S·L²/(2s) <= (P²/2)·β_S·R²/s³.
 
-*Spillover.* S·‖ΠD‖ >= R - κ with κ <= ½β_S·L². For x in the tangent space and y outside ‖J_eval(x + y)‖ >= g·‖x‖ - √(Λ² -
-g²)·‖y‖: the row e·J_eval with e along J_eval·x has norm at most Λ, and at least g of it is along x. With t = g/Λ and b =
-Λβ_S·S·R/(g·s³) the two losses, relative to g·R/S, are at most (t·s/S + √(1 - t²))·b·P²/2 <= √2·b·P²/2; the curvature of the
-outputs takes d·P²/2. As c·P²/2 = P - 1 for P = P(c), this is c' = ½·[1 - (1 + √2)(P - 1)]², and nothing where P >= √2, from
-c = √2 - 1 on.
+*Spillover.* In units of R/S let X be ‖ΠD‖ and z be ‖QD‖, t = g/Λ, a <= t·b·s/S. From S·‖ΠD‖ >= R - ½β_S·L², X >= 1 - t·b·P²/2,
+and z <= t·b·P²/2. For x in the tangent space and y outside ‖J_eval(x + y)‖ >= g·‖x‖ - √(Λ² - g²)·‖y‖: the row e·J_eval with e
+along J_eval·x has norm at most Λ, and at least g of it is along x. The curvature of the outputs takes ½β·‖D‖² <=
+½β·(P·R/s)·‖D‖. So √(2·Spill) >= (g·R/S)·[X - √(1/t² - 1)·z - (d'P/2)·√(X² + z²)] with d' = β·R/(g·s), where c·P²/2 = P - 1 for
+P = P(c): as t + √(1 - t²) <= √2, this is c' = ½·[1 - √2·(P - 1) - c·P/2]². It takes b <= c (which has a <= c in it, because Λ
+>= g) and d' <= c: one power of S/s fewer than set U's d. For one row the losses cannot be full at once to first order: what
+instances reach is ½·(1 - c)².
 
 *How far any constant can go.* One row, g = s = S = 1, f = θ_1 + β_S·θ_1·θ_2, f_eval = θ_1 - √(Λ² - 1)·θ_2 - ½β·θ_1² and Λ → ∞
 at b = Λβ_S·R = c, so that a → 0: the descent goes straight, ends at θ_1 = R and θ_2 = ½β_S·R², and what is left of f_eval is
@@ -62,7 +65,7 @@ def outside(c: Fraction) -> arb:
 
 def spill(c: Fraction) -> arb:
     """Spill in units of (g·R/S)², 0 where nothing is proved."""
-    left = 1 - (1 + arb(2).sqrt()) * (path(c) - 1)
+    left = 1 - arb(2).sqrt() * (path(c) - 1) - ball(c) * path(c) / 2
     return left**2 / 2 if left > 0 else arb(0)
 
 

@@ -140,8 +140,7 @@ def weaker_table(points: Points) -> str:
         at = {p["kappa"]: Fraction(p["found"]) for p in of(points, weaker.quantity, rows=2, weaker=weaker.name)}
         standard = [Fraction(p["found"]) for p in of(points, weaker.quantity, rows=1) if Fraction(p["c"]) == STANDARD]
         values = [at[k] for k in kappas if k in at]
-        word = _word(weaker.quantity, [*standard, *values])
-        said = "needed" if word.startswith("collapses") else "not shown needed"
+        said = "needed" if any(_beyond(weaker.quantity, value) for value in values) else "not shown needed"
         shown = [f"{float(at[k]):.4g}" if k in at else "–" for k in kappas]
         rows.append(
             [weaker.quantity.name, f"`{weaker.name}`", f"{float(standard[0]):.4g}" if standard else "–", *shown, said]
@@ -149,7 +148,8 @@ def weaker_table(points: Points) -> str:
     heads = ["", "premise", "at κ = 1", *(f"κ = {k}" for k in kappas), "the power left out is"]
     intro = (
         "## Powers of κ in the premises\n\nEach condition of set U with fewer powers of κ, the others as they are, c = 1/16; "
-        "units as in the claims (R/σ_max, R/σ_min, (γ_ov·R/σ_max)²). – : no descent at the edge has a limit that could be "
+        "units as in the claims (R/σ_max, R/σ_min, (γ_ov·R/σ_max)²). Needed: an "
+        "instance breaks the constant that is proved with that power. – : no descent at the edge has a limit that could be "
         "enclosed.\n\n"
     )
     return intro + _table(rows, heads)
@@ -198,6 +198,17 @@ def _up(value: arb) -> str:
 
 def _shown(value: Fraction) -> str:
     return f"{float(value):.6f}" if value else "nothing"
+
+
+def _beyond(quantity: Quantity, value: Fraction) -> bool:
+    """Whether an instance that refutes this value breaks what is proved under set U."""
+    proved = {
+        MOVEMENT_BELOW.name: closed_forms.movement_from_below,
+        MOVEMENT_ABOVE.name: closed_forms.path,
+        SPILL.name: closed_forms.spill,
+    }
+    bound = proved[quantity.name](STANDARD)
+    return bool(closed_forms.ball(value) < bound if quantity.lower else closed_forms.ball(value) > bound)
 
 
 def _word(quantity: Quantity, values: Sequence[Fraction]) -> str:

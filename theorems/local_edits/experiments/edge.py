@@ -38,6 +38,8 @@ class Edge:
     Attributes:
         rows: m, with m + 1 parameters and m evaluation points. condition: κ. c: of the premises.
         powers: of κ by which the premises on a, b and d are weaker than set U's. spill: whether b and d are premises at all.
+        weakest: whether every residual lies along the weakest direction.
+        share: of c that is used up. patience: how many times more steps than usual a descent takes, as a power of 2.
 
     """
 
@@ -46,6 +48,9 @@ class Edge:
     c: float
     powers: tuple[int, int, int] = (0, 0, 0)
     spill: bool = True
+    weakest: bool = False
+    share: float = 1.0
+    patience: int = 0
 
     @property
     def step(self) -> float:
@@ -55,7 +60,7 @@ class Edge:
     @property
     def doublings(self) -> int:
         """A descent takes 2^doublings steps: at most e^-4 of the residual is left then, and the limit is predicted from there."""
-        return math.ceil(math.log2(4 * self.condition**2 / self.step))
+        return math.ceil(math.log2(4 * self.condition**2 / self.step)) + self.patience
 
     @property
     def size(self) -> int:
@@ -69,6 +74,8 @@ class Edge:
         parts = torch.tensor(free, dtype=torch.float64).split([2 * n, 2 * n, m, m, m, m * n], dim=1)
         bend, bend_eval = (_two_signs(part.reshape(lanes, 2, n)) for part in parts[:2])
         mix, mix_eval, residual = (torch.nn.functional.normalize(part, dim=1) for part in parts[2:5])
+        if self.weakest:
+            residual = torch.eye(m, dtype=torch.float64)[-1].expand(lanes, m)
         slopes = torch.diag(
             self.condition ** -torch.linspace(0.0, 1.0, m, dtype=torch.float64) if m > 1 else torch.ones(1)
         )
@@ -99,7 +106,7 @@ class Edge:
         b = g * s.pow(3) * k ** self.powers[1] / (p.kernel_norm * big * R)
         d = g * s.square() * k ** self.powers[2] / (big * R)
         train = torch.minimum(a, b) if self.spill else a
-        return tuple((self.c * INSIDE * size).unsqueeze(-1) for size in (train, d))  # type: ignore[return-value]
+        return tuple((self.c * self.share * INSIDE * size).unsqueeze(-1) for size in (train, d))  # type: ignore[return-value]
 
     def approached(self, free: np.ndarray) -> FineTuning:
         """Descended in leaps."""
