@@ -8,7 +8,7 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants figures bench clean
+.PHONY: help verify test lint soundness certified kills mutants figures constants bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ mutants: $(VENV)/.ready ## break the verdict and the enclosure kernels in every 
 
 figures: $(VENV)/.ready ## draw reports/dose-response.svg: loss of utility along a flow, between its certified bounds
 	$(BIN)/python -m boundcheck.theorems.alignment_collapse.experiments.dose_response reports
+
+constants: $(VENV)/.ready ## find the constants that are needed: reports/constants.md, .svg, .json (minutes; goes on where it was interrupted)
+	$(BIN)/python -m boundcheck.theorems.local_edits.experiments.constants reports
 
 bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s
