@@ -8,7 +8,7 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants figures constants bench clean
+.PHONY: help verify test lint soundness certified kills mutants planted hunts figures constants bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,12 @@ certified: $(VENV)/.ready ## prove a thousand instances of each true claim in ba
 
 kills: $(VENV)/.ready ## kill 300 runs at random moments: nothing reported may be lost (a few minutes)
 	$(BIN)/python -m pytest tests/campaigns/run_kills.py -q -s
+
+planted: $(VENV)/.ready ## bounds wrong by 1e-4 that 50,000 random instances do not break must fall to the hunt (some minutes)
+	$(BIN)/python -m pytest tests/campaigns/run_planted.py -q -s
+
+hunts: $(VENV)/.ready ## random search beside the hunt, after the same time, for twenty claims (many minutes)
+	$(BIN)/python tests/campaigns/run_hunt.py
 
 MUTATED := verdict:test_verdict_lanes.py,test_verdict.py \
 	proof/finding:proof/test_finding_edges.py,proof/test_finding.py \

@@ -6,7 +6,7 @@ limit is that of every gradient descent that converges.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar, Self, cast
 
 import torch
@@ -16,6 +16,7 @@ from boundcheck.dynamics.bounds import UP, Bounds, Point, norm
 from boundcheck.dynamics.certificate import limit_from
 from boundcheck.dynamics.defect import Segments, distance_to_flow
 from boundcheck.dynamics.fine_tuning import Displaced, Setup
+from boundcheck.dynamics.leaps import leap_flow
 from boundcheck.dynamics.running import lanes_of
 from boundcheck.errors import BoundcheckError
 from boundcheck.rigor.enclosure import UNIT_ROUNDOFF
@@ -50,6 +51,11 @@ class FlowLimit(Displaced):
     def settled(self) -> Self:
         """The same setups, followed again."""
         return cast("Self", flow_limit(Setup(**{f.name: getattr(self, f.name) for f in fields(Setup)})))
+
+    def approached(self) -> Self:
+        """The same setups followed in leaps, differentiably; see `leaps`."""
+        tuned = leap_flow(Setup(**{f.name: getattr(self, f.name) for f in fields(Setup)}))
+        return replace(self, tuned=tuned, tuned_radius=torch.zeros_like(self.alpha))
 
 
 def flow_limit(setup: Setup, *, accuracy: float = 1e-6, max_steps: int = 2048) -> FlowLimit:

@@ -5,7 +5,7 @@ distribution is the policy at θ_0. Source: Springer et al., The Geometry of Ali
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import ClassVar, Self, cast
 
@@ -19,6 +19,9 @@ from boundcheck.geometry import tilting
 
 STEPS = 32
 """Of the integrator."""
+
+ROUGH_STEPS = 8
+"""Of the one that is differentiated through."""
 
 
 def gradient(p: Setup, theta: Tensor) -> Tensor:
@@ -60,6 +63,21 @@ class PolicyFlow(Setup):
     def settled(self) -> Self:
         """The same policies, with the flow followed again."""
         return self.followed(STEPS)
+
+    def approached(self) -> Self:
+        """The same policies, with the flow followed in a few steps of the classical Runge-Kutta method, differentiably."""
+        tau, moved = (self.time / ROUGH_STEPS)[..., None], torch.zeros_like(self.theta0)
+        for _ in range(ROUGH_STEPS):
+            first = self._downhill(moved)
+            second = self._downhill(moved + tau / 2 * first)
+            third = self._downhill(moved + tau / 2 * second)
+            fourth = self._downhill(moved + tau * third)
+            moved = moved + tau / 6 * (first + 2 * second + 2 * third + fourth)
+        return replace(self, displacement=moved, displacement_radius=torch.zeros_like(self.time))
+
+    def _downhill(self, moved: Tensor) -> Tensor:
+        theta = self.theta0 + moved
+        return -self.alpha[..., None] * self.pullback(theta, self.residual(theta))
 
     def followed(self, steps: int) -> Self:
         """The same policies, with the flow followed in so many steps (a power of two): the radius shrinks as their cube."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from boundcheck.dynamics import Setup, descend
+from boundcheck.dynamics import FlowLimit, Setup, descend, flow_limit
 from boundcheck.dynamics.leaps import leap
 from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 from tests.dynamics.oracle import setup, tame
@@ -85,3 +85,29 @@ def test_singular_values_may_cross() -> None:
     leap(Setup(**values), CHECKPOINTS).tuned.sum().backward()
     assert x.grad is not None
     assert bool(x.grad.isfinite().all())
+
+
+@pytest.mark.parametrize(("family", "samples"), MODELS, ids=str)
+def test_leaps_of_a_flow_end_where_it_ends(family: Family, samples: int) -> None:
+    real = flow_limit(given(family, samples))
+    leaped = real.approached()
+    moved = norm(real.tuned - real.theta0)
+    assert bool((norm(leaped.tuned - real.tuned) <= 1e-3 * moved).all())
+    assert bool((leaped.tuned_radius == 0).all())
+
+
+def test_derivatives_of_a_flows_limit_are_those_of_the_real_one() -> None:
+    start = given(GeneralQuadratic(3), 2, lanes=1)
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(start.y_train.shape, dtype=torch.float64, generator=generator)
+
+    def at(t: Any) -> FlowLimit:
+        return flow_limit(start.with_leaves(start.leaves() | {"y_train": start.y_train + t * direction}))
+
+    step = 1e-3 * float(start.residual(start.theta0).norm())
+    difference = (at(step).tuned - at(-step).tuned)[0] / (2 * step)
+    t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    here = at(0.0)
+    moved = here.with_leaves(here.leaves() | {"y_train": start.y_train + t * direction}).approached().tuned[0]
+    slope = torch.stack([torch.autograd.grad(entry, t, retain_graph=True)[0] for entry in moved])
+    assert float(norm(slope - difference)) <= 1e-2 * float(norm(difference))

@@ -105,3 +105,25 @@ def test_labels_can_be_such_that_the_gradient_has_no_first_order_effect() -> Non
         start = one(p, lane).start
         assert float(mean_variance(start, first)) < 1e-20
         assert float(mean_variance(start, second)) > 1e-14
+
+
+def test_a_few_rough_steps_end_where_many_fine_ones_do(batch: PolicyFlow) -> None:
+    fine, rough = batch.followed(64), batch.approached()
+    moved = torch.linalg.vector_norm(fine.displacement, dim=-1)
+    assert bool((torch.linalg.vector_norm(rough.displacement - fine.displacement, dim=-1) <= 1e-4 * moved).all())
+    assert bool((rough.displacement_radius == 0).all())
+
+
+def test_rough_steps_have_the_derivatives_of_fine_ones(batch: PolicyFlow) -> None:
+    generator = torch.Generator().manual_seed(0)
+    direction = torch.randn(batch.y_train.shape, dtype=torch.float64, generator=generator)
+
+    def at(t: torch.Tensor) -> PolicyFlow:
+        return batch.with_leaves(batch.leaves() | {"y_train": batch.y_train + t * direction})
+
+    step = torch.tensor(1e-4, dtype=torch.float64)
+    difference = (at(step).settled().displacement - at(-step).settled().displacement) / (2 * step)
+    t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    entries = at(t).approached().displacement.flatten()
+    slope = torch.stack([torch.autograd.grad(entry, t, retain_graph=True)[0] for entry in entries])
+    assert float((slope - difference.flatten()).norm()) <= 1e-3 * float(difference.norm())

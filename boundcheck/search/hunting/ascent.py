@@ -28,6 +28,9 @@ LOOKS = 12
 PENALTY = 10.0
 """Weight of a missed premise, in units of its margin's size."""
 
+DEAR_LOOKS = 4
+"""The same where an instance has to be followed to a limit anew for each look, which takes longer than the steps between."""
+
 POLISHING = 80
 """Steps of a polish."""
 
@@ -47,9 +50,9 @@ def ascend(judge: Judge, problem: Problem, steps: int, ticked: Ticked, *, polish
     changes = [change.requires_grad_() for change in landscape.still()]
     ascent = torch.optim.Adam(changes, lr=STEP, maximize=True)
     fall = torch.optim.lr_scheduler.ExponentialLR(ascent, 0.01 ** (1.0 / steps))
-    passed = Passed.nothing(problem)
+    passed, looks = Passed.nothing(problem), DEAR_LOOKS if problem.derived else LOOKS
     for step in range(steps + 1):
-        if step % max(1, steps // LOOKS) == 0 or step > steps - LOOKS:
+        if step % max(1, steps // looks) == 0 or step > steps - looks:
             passed.look(judge, landscape.at([change.detach() for change in changes]))
             passed.random = float(passed.ratios.max()) if step == 0 else passed.random
         if not ticked(problem.lanes):
@@ -62,6 +65,10 @@ def ascend(judge: Judge, problem: Problem, steps: int, ticked: Ticked, *, polish
         for change in changes:
             if change.grad is not None:
                 change.grad = change.grad.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+        if changes[-1].grad is not None:
+            changes[-1].grad[1::2] = (
+                0.0  # every second lane leaves the factors alone: both ways find what the other misses
+            )
         ascent.step()
         fall.step()
         passed.evaluations += problem.lanes

@@ -34,6 +34,9 @@ class Terms:
 class Landscape:
     """The claim as a function of changes to a batch's free leaves, each in units of the leaf's size in its lane.
 
+    A leaf also has a factor, whose logarithm is one more change: worst cases often are limits in which a number goes to 0 or
+    grows without bound, and there a change of fixed size is too large or too small.
+
     Attributes:
         problem: the batch at change 0. sizes: what a change of 1 is, per leaf. scale: what margins are measured in.
 
@@ -57,12 +60,18 @@ class Landscape:
             self.scale = _scale(self.terms(self.still()).margins)
 
     def still(self) -> list[Tensor]:
-        """No change."""
-        return [torch.zeros_like(leaf) for leaf in self._start]
+        """No change: one tensor for each leaf, and the logarithms of their factors `[lanes, leaves]`."""
+        lanes = self._start[0].new_zeros(self.problem.lanes, len(self._start))
+        return [*(torch.zeros_like(leaf) for leaf in self._start), lanes]
 
     def at(self, changes: list[Tensor]) -> Problem:
         """The batch after these changes; what follows from its free numbers is **not** computed anew."""
-        moved = [leaf + size * change for leaf, size, change in zip(self._start, self.sizes, changes, strict=True)]
+        *changes, logarithms = changes
+        factors = logarithms.exp().unbind(-1)
+        moved = [
+            over_lanes(factor, leaf) * (leaf + size * change)
+            for factor, leaf, size, change in zip(factors, self._start, self.sizes, changes, strict=True)
+        ]
         return self.problem.with_leaves(self.problem.leaves() | dict(zip(self._names, moved, strict=True)))
 
     def terms(self, changes: list[Tensor]) -> Terms:
