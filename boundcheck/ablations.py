@@ -31,6 +31,7 @@ class Ablation:
 
 _ABLATIONS: dict[str, Ablation] = {}
 _UNNEEDED: dict[tuple[str, str], str] = {}
+_GROUNDS: dict[tuple[str, str], Draws] = {}
 
 
 def registered_ablations(claim: str = "") -> Mapping[str, Ablation]:
@@ -94,3 +95,17 @@ def unneeded(claim: Claim, premise: str, because: str) -> None:
 def why_unneeded(claim: str, premise: str) -> str:
     """What was said to `unneeded`, or nothing."""
     return _UNNEEDED.get((claim, premise), "")
+
+
+def hunted_over(claim: Claim, over: Draws, *, premise: str = "") -> None:
+    """Say on which instances the premises of a claim, or one of them, are taken away (default: the claim's own).
+
+    Small structures show the same sooner; and what a premise keeps out has to be among the instances.
+    """
+    _GROUNDS[claim.key, premise] = over
+
+
+def ground(claim: Claim, premise: str = "") -> Draws:
+    """On which instances a premise of a claim is taken away, or the whole claim is hunted for comparison."""
+    common = _GROUNDS.get((claim.key, ""), claim.over)
+    return _GROUNDS.get((claim.key, premise), common)

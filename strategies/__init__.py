@@ -1,6 +1,5 @@
 """Hypothesis strategies: models, covariances, fine-tuning sets, policies, flows. Each draws a small recipe; see README.md."""
 
-from boundcheck.strategies.adam_fits import adam_fits
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.directions import directions, projected_lengths, turned_directions
 from boundcheck.strategies.eigenspaces import spectral_pairs
@@ -18,6 +17,7 @@ from boundcheck.strategies.models import (
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
 from boundcheck.strategies.tilts import tilts
+from boundcheck.strategies.unmet import adam_fits, overshooting_tunings
 
 __all__ = [
     "CovariancePairs",
@@ -36,6 +36,7 @@ __all__ = [
     "linear_models",
     "linear_policies",
     "models",
+    "overshooting_tunings",
     "policy_flows",
     "projected_lengths",
     "quadratic_models",

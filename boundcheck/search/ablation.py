@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from boundcheck.ablations import registered_ablations, why_unneeded
+from boundcheck.ablations import ground, registered_ablations, why_unneeded
 from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.search.campaign import one_thread_on, over
@@ -77,7 +77,7 @@ def ablate(claim: Claim, options: Hunt, *, counterexamples: Path, told: Told = l
     """Every premise of a claim, and every registered ablation, taken away in turn.
 
     Args:
-        claim: a registered claim, an inequality.
+        claim: an inequality; it and what is left of it are hunted over the instances named by `hunted_over`, if any are.
         options: the budget of each hunt; the whole claim is hunted once with the same.
         counterexamples: where instances that break what is left are stored, under its own key.
         told: called now and then with what is known.
@@ -93,7 +93,7 @@ def ablations(
     claim: Claim, options: Hunt, *, counterexamples: Path, told: Told = lambda _: None, hunter: Hunter = hunt
 ) -> Iterator[Ablated]:
     """The same one by one, as they are found: an interrupted ablation keeps what it has."""
-    whole = hunter(claim, options, counterexamples=counterexamples, told=told)
+    whole = hunter(replace(claim, over=ground(claim)), options, counterexamples=counterexamples, told=told)
     for premise, left in variants(claim, options).items():
         found = hunter(left, options, counterexamples=counterexamples, told=_prefixed(told, premise))
         yield Ablated(claim.key, left.key, premise, found, whole, why_unneeded(claim.key, premise))
@@ -103,9 +103,9 @@ def variants(claim: Claim, options: Hunt) -> Mapping[str, Claim]:
     """What is left of a claim, by what is taken away: the registered ablations, and each other premise that it states."""
     registered = {found.drops: found.variant for found in registered_ablations(claim.key).values()}
     stated, everywhere = _stated(claim, options)
-    left = {name: claim.without(name) for name in stated if name not in registered}
+    left = {name: replace(claim.without(name), over=ground(claim, name)) for name in stated if name not in registered}
     for name in left.keys() - everywhere:
-        left[name] = replace(left[name], over=claim.over.filter(_states(claim, name)))
+        left[name] = replace(left[name], over=ground(claim, name).filter(_states(claim, name)))
     left |= registered
     keys = [variant.key for variant in left.values()]
     if len(set(keys)) < len(keys):
@@ -130,7 +130,7 @@ def _stated(claim: Claim, options: Hunt) -> tuple[list[str], set[str]]:
             names.update(dict.fromkeys(stated))
 
     with one_thread_on("cpu"):
-        over(claim.over, visit, DRAWS * options.structures, options.seed)
+        over(ground(claim), visit, DRAWS * options.structures, options.seed)
     return list(names), set.intersection(*each.values()) if each else set()
 
 

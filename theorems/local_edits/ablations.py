@@ -9,16 +9,25 @@ whatever the residual. σ_min is 0 then, and only ρ_0 = +∞ satisfies the cond
 """
 
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 
-from boundcheck.ablations import ablation, unneeded
+from boundcheck.ablations import ablation, hunted_over, unneeded
 from boundcheck.claim import Sides, premise
 from boundcheck.dynamics import AdamFit, Setup
 from boundcheck.exact import constant
-from boundcheck.strategies import adam_fits, linear_models, setups
+from boundcheck.geometry import GeneralQuadratic
+from boundcheck.strategies import (
+    adam_fits,
+    fine_tunings,
+    general_quadratic_models,
+    linear_models,
+    overshooting_tunings,
+    setups,
+)
 from boundcheck.theorems.local_edits import lemma_6, linear_setting, theorem_7
 from boundcheck.theorems.local_edits.linear_setting import linear_spill
-from boundcheck.theorems.local_edits.setting import C, lemma_6_scale_free, positive, regular, theorem_7_scale_free
+from boundcheck.theorems.local_edits.setting import C, lemma_6_scale_free, positive, theorem_7_scale_free
 
 ITERATES = lemma_6.iterates_stay_within_path_bound
 DECAY = lemma_6.residual_decays_at_three_quarters
@@ -32,6 +41,12 @@ RANK = "J_S has full row rank"
 ROWS = setups(family=linear_models(max_inputs=4, max_outputs=2), max_points=4).filter(
     lambda recipe: recipe.samples * recipe.family.outputs_count > 1  # of one row the average is the smallest
 )
+SMALL = general_quadratic_models(max_dimension=2, max_outputs=1)
+BEYOND = fine_tunings(family=SMALL, max_samples=1, max_points=1, placements=("outside", "outside", "inside"))
+ROOM_OUTSIDE = fine_tunings(
+    family=st.just(GeneralQuadratic(2)), max_samples=1, max_points=1, placements=("outside",)
+)  # b is about what leaves the tangent space
+OVERSHOOTING = overshooting_tunings(family=st.one_of(linear_models(max_inputs=2, max_outputs=1), SMALL), max_points=1)
 ONE_SAMPLE = setups(family=linear_models(max_inputs=4, max_outputs=2), max_samples=1, max_points=4)
 
 
@@ -43,7 +58,8 @@ def average_overlap(p: Setup) -> Tensor:
 
 def doubled(p: Setup, c: Tensor) -> None:
     """Lemma 6's conditions for a linear model whose one sample comes twice: σ_min = 0, σ_max² doubles, the step is η/2."""
-    regular(p)
+    positive("the sample is not 0", p.sigma_max)
+    positive("the residual is not 0", p.residual_norm)
     premise("step size", c - p.step_size)
     everywhere = torch.ones_like(p.rho0)
     premise("ball", torch.where(p.rho0 == torch.inf, everywhere, -everywhere))
@@ -117,10 +133,14 @@ def spill_ge_of_twins(
 # ------------------------------------------------------------------------------------------- what no instance can show
 
 for _claim in (ITERATES, DECAY, LOWER, UPPER, THEOREM_7):
+    hunted_over(_claim, BEYOND)
+    hunted_over(_claim, OVERSHOOTING, premise="step size")
     unneeded(_claim, "the residual is not 0", "without a residual both sides are 0")
     unneeded(_claim, "ball", "the constants of these models hold everywhere: no iterate has to be kept in a ball")
+hunted_over(THEOREM_7, ROOM_OUTSIDE, premise="b <= c")
 for _claim in (ITERATES, UPPER):
     unneeded(_claim, RANK, "where sigma_min is 0 the bound is infinite")
+unneeded(LOWER, "step size", "every point at which the residual vanishes is that far from theta_0")
 unneeded(DECAY, RANK, "where sigma_min is 0 the other premises leave linear models, whose residual never grows")
 unneeded(THEOREM_7, "a <= c", "it follows from b <= c, for Lambda >= gamma_ov and sigma_max >= sigma_min")
 unneeded(THEOREM_7, "overlap > 0", "where the overlap is 0 so is the bound")
