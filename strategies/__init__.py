@@ -17,7 +17,7 @@ from boundcheck.strategies.models import (
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
 from boundcheck.strategies.tilts import tilts
-from boundcheck.strategies.unmet import adam_fits, overshooting_tunings
+from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
 
 __all__ = [
     "CovariancePairs",
@@ -31,6 +31,7 @@ __all__ = [
     "displacements",
     "fine_tunings",
     "general_quadratic_models",
+    "glancing_tunings",
     "instabilities",
     "linear_layers",
     "linear_models",
