@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from boundcheck.claim import Claim, Draws, Statement, constants_of, form_without
+from boundcheck.claim import Claim, Draws, Stance, Statement, constants_of, form_without
 from boundcheck.errors import BoundcheckError
 
 
@@ -61,6 +61,7 @@ def ablation(whole: Claim, drops: str, *, over: Draws | None = None) -> Callable
         variant = replace(
             whole,
             form=form_without(whole.form, drops),
+            stance=Stance.CONJECTURED,
             check=check,
             over=over if over is not None else whole.over,
             mutants=(),
