@@ -1,5 +1,6 @@
 """Premises taken away: the needed ones are found needed, and what breaks without one never counts against the claim."""
 
+import importlib.util
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -337,3 +338,14 @@ def test_ablations_of_the_papers_are_no_claims() -> None:
     assert PAPERS
     assert not set(PAPERS) & set(registered_claims())
     assert {found.claim for found in PAPERS.values()} <= set(registered_claims())
+
+
+def test_a_module_of_ablations_may_be_imported_by_two_names() -> None:
+    """As pytest does where it collects a folder of claims."""
+    file = Path(str(local_edits.ablations.__file__))
+    spec = importlib.util.spec_from_file_location("ablations_by_another_name", file)
+    assert spec is not None
+    assert spec.loader is not None
+    before = set(registered_ablations()), set(registered_claims())
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert (set(registered_ablations()), set(registered_claims())) == before
