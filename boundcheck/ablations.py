@@ -8,8 +8,9 @@ like a claim's and registered with `ablation`. It is **no claim**: nothing check
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from boundcheck.claim import Claim, Draws, Statement, constants_of, form_without
+from boundcheck.claim import Claim, Draws, Stance, Statement, constants_of, form_without
 from boundcheck.errors import BoundcheckError
 
 
@@ -61,6 +62,7 @@ def ablation(whole: Claim, drops: str, *, over: Draws | None = None) -> Callable
         variant = replace(
             whole,
             form=form_without(whole.form, drops),
+            stance=Stance.CONJECTURED,
             check=check,
             over=over if over is not None else whole.over,
             mutants=(),
@@ -72,8 +74,7 @@ def ablation(whole: Claim, drops: str, *, over: Draws | None = None) -> Callable
             undecidable="",
         )
         earlier = _ABLATIONS.get(variant.key)
-        place = (check.__module__, check.__qualname__)
-        if earlier is not None and (earlier.variant.check.__module__, earlier.variant.check.__qualname__) != place:
+        if earlier is not None and _place(earlier.variant.check) != _place(check):
             raise BoundcheckError(
                 f"the ablation {variant.key!r} is already registered by {earlier.variant.check.__qualname__}",
                 expected="other words for what is taken away",
@@ -82,6 +83,11 @@ def ablation(whole: Claim, drops: str, *, over: Draws | None = None) -> Callable
         return _ABLATIONS[variant.key]
 
     return register
+
+
+def _place(check: Callable[..., Statement]) -> tuple[Path, int]:
+    """Where a function is written, by whatever name its module is imported."""
+    return Path(check.__code__.co_filename).resolve(), check.__code__.co_firstlineno
 
 
 def unneeded(claim: Claim, premise: str, because: str) -> None:

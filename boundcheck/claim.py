@@ -209,11 +209,17 @@ class Claim:
         return replace(self, constants={**self.constants, **changed})
 
     def without(self, premise_name: str) -> "Claim":
-        """The claim that does not assume one of its premises: a statement of its own, under a key of its own.
+        """The claim that does not assume one of its premises: a statement of its own that nobody proved, under a key of its own.
 
         The name is checked where premises are stated, that is at the first instance.
         """
-        return replace(self, form=form_without(self.form, premise_name), dropped=self.dropped | {premise_name})
+        return replace(
+            self,
+            form=form_without(self.form, premise_name),
+            stance=Stance.CONJECTURED,
+            refuted_by=None,
+            dropped=self.dropped | {premise_name},
+        )
 
     def state(self, problem: Problem, constants: Mapping[str, Tensor]) -> Outcome:
         """Sides and premises of **one** instance (leaves without the lane axis).

@@ -43,8 +43,8 @@ class Ablated:
 
     @property
     def needed(self) -> bool:
-        """Whether an instance was proved by both routes to break what is left."""
-        return self.found is not None and self.found.status is Status.VIOLATED
+        """Whether an instance was proved by both routes to break what is left; of a claim that is broken itself, nothing is."""
+        return _broken(self.found) and not _broken(self.whole)
 
     @property
     def verdict(self) -> str:
@@ -144,6 +144,10 @@ def _prefixed(told: Told, premise: str) -> Told:
         told(replace(news, doing=f"without {premise!r}: {news.doing}"))
 
     return tell
+
+
+def _broken(extreme: Extreme | None) -> bool:
+    return extreme is not None and extreme.status is Status.VIOLATED
 
 
 def _finite(extreme: Extreme | None) -> float | None:

@@ -1,6 +1,8 @@
 """Premises taken away: the needed ones are found needed, and what breaks without one never counts against the claim."""
 
+import importlib.util
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ SOURCE = Source("tests", "none")
 
 
 @dataclass(frozen=True)
-class Pair(Problem):
+class TwoNumbers(Problem):
     x: Tensor
 
 
@@ -59,14 +61,14 @@ class PairRecipe:
     def label(self) -> str:
         return f"dim={self.dim}"
 
-    def build(self, lanes: int, first: int = 0) -> Pair:
-        return Pair(LaneStream(self.seed, lanes, first).normal(self.dim))
+    def build(self, lanes: int, first: int = 0) -> TwoNumbers:
+        return TwoNumbers(LaneStream(self.seed, lanes, first).normal(self.dim))
 
 
 PAIRS = st.builds(PairRecipe, seed=st.integers(0, 10**6))
 
 
-def product_le(p: Pair, c: Tensor = constant("41/100", scales="larger", unit="|x|^2")) -> Sides:
+def product_le(p: TwoNumbers, c: Tensor = constant("41/100", scales="larger", unit="|x|^2")) -> Sides:
     """x_0·x_1 <= c·‖x‖² where x_1 is at most half of x_0: 2/5 at x = (2, 1). Without that 1/2, at x = (1, 1)."""
     premise("2 |x_1| <= |x_0|", p.x[0].abs() - 2.0 * p.x[1].abs())
     premise("x_0 <= 100", 100.0 - p.x[0])
@@ -123,6 +125,7 @@ def test_what_breaks_without_a_premise_replays_and_never_counts_against_the_clai
     assert set(stored.certificate[0].premises) == {"x_0 <= 100"} if stored.certificate else False
     again = replay(stored, registered_claims())
     assert again.proved
+    assert again.claim.stance is Stance.CONJECTURED
     assert again.claim.statement.startswith("Without the premise '2 |x_1| <= |x_0|': x_0·x_1")
     # The same numbers said to break the claim itself: the premise is false there, and nothing is proved.
     accused = replay(replace(stored, claim=claim.key), registered_claims())
@@ -130,6 +133,15 @@ def test_what_breaks_without_a_premise_replays_and_never_counts_against_the_clai
     assert accused.certificate.status is Status.VACUOUS
     entry = run_campaign(claim, Options(profile("fast"), counterexamples=tmp_path))
     assert (entry["verdict"], entry["violated"], entry["counterexample"]) == ("HOLDS", 0, None)
+
+
+def test_of_a_claim_that_is_broken_itself_no_premise_is_needed(tmp_path: Path) -> None:
+    false = toy("ABLATE-9:toy").with_constants({"c": Fraction(39, 100)})
+    for one in ablate(false, SMALL, counterexamples=tmp_path):
+        assert one.whole is not None
+        assert one.found is not None
+        assert one.whole.status is one.found.status is Status.VIOLATED
+        assert (one.needed, one.counterexample) == (False, None)
 
 
 def test_keys_cannot_be_mixed_up(tmp_path: Path) -> None:
@@ -152,7 +164,7 @@ def _stored(claim: Claim, folder: Path) -> Path:
 
 
 def test_names_that_make_one_key_are_refused(tmp_path: Path) -> None:
-    def twice(p: Pair) -> Sides:
+    def twice(p: TwoNumbers) -> Sides:
         """|x_0| <= ‖x‖."""
         premise("a < b", p.x[0])
         premise("a > b", p.x[0])
@@ -163,7 +175,7 @@ def test_names_that_make_one_key_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_premise_of_some_structures_is_dropped_where_it_is_stated(tmp_path: Path) -> None:
-    def sometimes(p: Pair, c: Tensor = constant("41/100", scales="larger")) -> Sides:
+    def sometimes(p: TwoNumbers, c: Tensor = constant("41/100", scales="larger")) -> Sides:
         """x_0·x_1 <= c·‖x‖² where x_1 is at most half of x_0, said in two ways."""
         premise(f"in dimension {len(p.x)}", p.x[0].abs() - 2.0 * p.x[1].abs())
         return Sides(p.x[0] * p.x[1], c * p.x.square().sum())
@@ -179,7 +191,7 @@ def test_a_premise_of_some_structures_is_dropped_where_it_is_stated(tmp_path: Pa
 
 
 def test_an_ablation_of_an_identity_is_refused(tmp_path: Path) -> None:
-    def same(p: Pair) -> Identity:
+    def same(p: TwoNumbers) -> Identity:
         """x·x = ‖x‖²."""
         return Identity((p.x * p.x).sum(), p.x.square().sum())
 
@@ -192,7 +204,7 @@ def test_a_registered_ablation_takes_the_place_of_the_margin_it_names(tmp_path: 
     claim = toy("ABLATE-7:toy")
 
     @ablation(claim, "x_0 <= 100")
-    def of_the_sum(p: Pair) -> Sides:
+    def of_the_sum(p: TwoNumbers) -> Sides:
         """(x_0 + x_1)² <= ‖x‖², which is false, with no premise at all."""
         return Sides(p.x.sum().square(), p.x.square().sum())
 
@@ -210,7 +222,7 @@ def test_a_registered_ablation_takes_the_place_of_the_margin_it_names(tmp_path: 
     with pytest.raises(BoundcheckError, match="already registered"):
 
         @ablation(claim, "x_0 <= 100")
-        def of_the_sum_again(p: Pair) -> Sides:
+        def of_the_sum_again(p: TwoNumbers) -> Sides:
             """Another function for the same."""
             return product_le(p)
 
@@ -326,3 +338,14 @@ def test_ablations_of_the_papers_are_no_claims() -> None:
     assert PAPERS
     assert not set(PAPERS) & set(registered_claims())
     assert {found.claim for found in PAPERS.values()} <= set(registered_claims())
+
+
+def test_a_module_of_ablations_may_be_imported_by_two_names() -> None:
+    """As pytest does where it collects a folder of claims."""
+    file = Path(str(local_edits.ablations.__file__))
+    spec = importlib.util.spec_from_file_location("ablations_by_another_name", file)
+    assert spec is not None
+    assert spec.loader is not None
+    before = set(registered_ablations()), set(registered_claims())
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert (set(registered_ablations()), set(registered_claims())) == before
