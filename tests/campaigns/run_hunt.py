@@ -23,7 +23,7 @@ import boundcheck.theorems.alignment_collapse
 import boundcheck.theorems.local_edits  # noqa: F401 - registers the claims
 from boundcheck.claim import Claim, build, registered_claims
 from boundcheck.search import Hunt, hunt
-from boundcheck.search.campaign import one_thread_on, over
+from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.hunting.passed import lower_ratios
 from boundcheck.search.judge import Judge
 from boundcheck.strategies.eigenspaces import SpectralPairRecipe

@@ -297,7 +297,7 @@ def test_the_path_is_never_longer_than_proved() -> None:
         assert bool((p.path_length - p.length_radius <= bound)[inside].all())
         lengths += int(inside.sum())
 
-    from boundcheck.search.campaign import over
+    from boundcheck.search.drawing import over
 
     over(path_length_le_path_factor.over, visit, 12, 0)
     assert lengths > 100
