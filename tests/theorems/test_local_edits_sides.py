@@ -88,6 +88,8 @@ def numpy_measurements(p: FineTuning, lane: int) -> dict[str, float]:
     return {
         "R": float(np.linalg.norm(residual) / alpha),
         "S": float(np.linalg.norm(J, 2)),
+        "s": float(np.linalg.svd(J, compute_uv=False)[-1]),
+        "L": float(np.sqrt(np.linalg.eigvalsh(K)[-1])),
         "g2": float(np.linalg.eigvalsh(basis @ K @ basis.T)[0]),
         "D": float(np.linalg.norm(D)),
         "outside": float(np.linalg.norm(D - inside)),
@@ -117,6 +119,43 @@ def test_sides_agree_with_the_definitions(recipe: FineTuningRecipe) -> None:
         assert sides("LE-15:U")[0] == pytest.approx(oracle["outside"], rel=1e-6, abs=1e-13)
         assert sides("LE-6iii:U-lower") == pytest.approx((0.97 * oracle["R"] / oracle["S"], oracle["D"]), rel=1e-9)
         assert sides("LE-8:proved")[0] == pytest.approx(oracle["remainder"], rel=1e-5, abs=1e-25)
+
+
+def sharp_bounds(o: dict[str, float], beta_train: float, beta_eval: float) -> dict[str, float]:
+    """The bounds of the shorter path by the quadratic equation they come from: s·x - β_S·x²/2 = R has x = P·R/s as its root."""
+    s, S, R, g = o["s"], o["S"], o["R"], np.sqrt(o["g2"])
+    roots = np.roots([-beta_train / 2, s, -R]) if beta_train > 0 else np.array([R / s])
+    path = float(min(roots.real))
+    inside, outside = (R - beta_train * path**2 / 2) / S, beta_train * path**2 / (2 * s)
+    linear = g * inside - np.sqrt(max(o["L"] ** 2 - g**2, 0.0)) * outside
+    bent = beta_eval / 2 * path * np.hypot(inside, outside)
+    return {"path": path, "outside": outside, "inside": inside, "linear": linear, "spill": linear - bent}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: r.label)
+def test_sides_of_the_shorter_path_agree_with_its_quadratic(recipe: FineTuningRecipe) -> None:
+    problem = recipe.build(6)
+    for lane in range(6):
+        oracle = numpy_measurements(problem, lane)
+        one = problem.with_leaves({name: tensor[lane] for name, tensor in problem.leaves().items()})
+        beta_train, beta_eval = float(problem.beta_train[lane]), float(problem.beta_eval[lane])
+        if oracle["s"] < 1e-9 or oracle["g2"] < 1e-12 or beta_train * oracle["R"] > oracle["s"] ** 2 / 2:
+            continue
+        bounds = sharp_bounds(oracle, beta_train, beta_eval)
+
+        def sides(key: str, one: FineTuning = one) -> tuple[float, float]:
+            statement, _ = CLAIMS[key].state(one, constants(CLAIMS[key]))
+            assert isinstance(statement, Sides)
+            return float(statement.smaller), float(statement.larger)
+
+        assert sides("LE-6i:sharp")[1] == pytest.approx(bounds["path"], rel=1e-7)
+        assert sides("LE-6iii:sharp-upper") == pytest.approx((oracle["D"], bounds["path"]), rel=1e-7)
+        assert sides("LE-Pi:sharp") == pytest.approx((bounds["inside"], oracle["inside"]), rel=1e-7)
+        assert sides("LE-15:sharp")[1] == pytest.approx(bounds["outside"], rel=1e-6, abs=1e-13)
+        if bounds["linear"] > 0:
+            assert sides("LE-16:sharp")[0] == pytest.approx(bounds["linear"] ** 2, rel=1e-5)
+        assert sides("LE-7:sharp")[0] == pytest.approx(bounds["spill"], rel=1e-5, abs=1e-9)
+        assert sides("LE-7:sharp")[1] ** 2 == pytest.approx(2 * oracle["spill"], rel=1e-6)
 
 
 def test_linear_limit_is_the_minimum_norm_solution() -> None:
