@@ -8,7 +8,7 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants planted hunts figures constants bench clean
+.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,11 @@ mutants: $(VENV)/.ready ## break the verdict and the enclosure kernels in every 
 
 figures: $(VENV)/.ready ## draw reports/dose-response.svg: loss of utility along a flow, between its certified bounds
 	$(BIN)/python -m boundcheck.theorems.alignment_collapse.experiments.dose_response reports
+
+ABLATED := LE-6i:U LE-6ii:U LE-6iii:U LE-7:U LE-linear:corrected AC-6.2:corrected AC-6.3:corrected AC-quartic:lower
+
+ablations: $(VENV)/.ready ## take the premises away in turn and hunt what is left (about 15 minutes), write reports/ablations
+	$(BIN)/boundcheck ablate $(ABLATED) --structures 3 --lanes 48 --steps 60 --save reports/ablations
 
 constants: $(VENV)/.ready ## find the constants that are needed: reports/constants.md, .svg, .json (minutes; goes on where it was interrupted)
 	$(BIN)/python -m boundcheck.theorems.local_edits.experiments.constants reports

@@ -251,8 +251,14 @@ WITHOUT = "-without-"
 """Between a claim's key and what it is taken without; in no claim's own key, so that neither is taken for the other."""
 
 
+_SIGNS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above", "!=": "not", "=": "is", "+": "plus"}
+"""`x <= 1` and `x > 1` must not become the same key. Longer signs first."""
+
+
 def form_without(form: str, dropped: str) -> str:
     """The form of a claim that lacks something, which is told in words."""
+    for sign, words in _SIGNS.items():
+        dropped = dropped.replace(sign, f" {words} ")
     plain = re.sub(r"[^A-Za-z0-9]+", "-", dropped).strip("-")
     if not plain:
         raise BoundcheckError(f"what a claim is taken without is {dropped!r}", expected="words")

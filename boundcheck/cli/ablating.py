@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     default=Path(".boundcheck/ablate"),
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the table (ablations.json) and for what breaks a claim (counterexamples/).",
+    help="Folder for the table (ablations.md, ablations.json) and for what breaks a claim (counterexamples/).",
 )
 @claims_option
 def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **options: Any) -> None:
@@ -37,7 +37,8 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
              boundcheck ablate MY-lemma --claims my_claims --minutes 1
     """
     from boundcheck.claim import registered_claims
-    from boundcheck.report.ablations import ablation_table
+    from boundcheck.record.store import write_bytes
+    from boundcheck.report.ablations import ablation_page, ablation_table
     from boundcheck.search.hunting import Hunt
 
     load_claims(paths)
@@ -50,7 +51,11 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
             _ablate(claim, budget, save, entries)
     except KeyboardInterrupt:
         click.echo("interrupted: what was found stands", err=True)
-    click.echo(ablation_table(entries) or "nothing was found")
+    if table := ablation_table(entries):
+        sizes = f"--structures {budget.structures} --lanes {budget.lanes} --steps {budget.steps} --seed {budget.seed}"
+        page = ablation_page(entries, f"boundcheck ablate {' '.join(keys)} {sizes}")
+        write_bytes(save / "ablations.md", page.encode())
+    click.echo(table or "nothing was found")
 
 
 def _ablate(claim: "Claim", budget: "Hunt", save: Path, entries: list[dict[str, Any]]) -> None:
@@ -66,7 +71,13 @@ def _ablate(claim: "Claim", budget: "Hunt", save: Path, entries: list[dict[str, 
 
         try:
             for found in ablations(claim, budget, counterexamples=save / "counterexamples", told=told):
-                entries[-1]["ablations"].append(found.to_json())
+                entries[-1]["ablations"].append(_beside(found.to_json(), save))
                 write_json(save / "ablations.json", {"budget": budget.to_json(), "claims": entries})
         except BoundcheckError as error:
             click.echo(f"{claim.key} left out: {error}", err=True)
+
+
+def _beside(found: dict[str, Any], save: Path) -> dict[str, Any]:
+    """The counterexample's path as seen from the table."""
+    file = found["counterexample"]
+    return found | {"counterexample": Path(file).relative_to(save).as_posix() if file else None}

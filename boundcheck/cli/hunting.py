@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("hunt")
 @click.argument("keys", nargs=-1, required=True)
-@budget_options(structures=12, lanes=256, steps=400)
+@budget_options(structures=12, lanes=128, steps=200)
 @click.option(
     "--resume", is_flag=True, help="Take up the climbs that an interrupted hunt with the same options finished."
 )

@@ -16,7 +16,16 @@ LEGEND = (
 )
 
 
-def ablation_table(entries: Sequence[Mapping[str, Any]]) -> str:
+def ablation_page(entries: Sequence[Mapping[str, Any]], command: str) -> str:
+    """The table as a page in Markdown."""
+    table, *rest = ablation_table(entries, tablefmt="github").split(f"\n{LEGEND}")
+    title, _, rows = table.partition("\n")
+    reasons = "".join(rest).strip().replace("\n    ", " ").splitlines()
+    parts = [f"# {title}", f"`{command}`", rows, LEGEND.replace("\n", " "), *(f"- {reason}" for reason in reasons)]
+    return "\n\n".join(parts) + "\n"
+
+
+def ablation_table(entries: Sequence[Mapping[str, Any]], *, tablefmt: str = "simple") -> str:
     """One row for each thing taken away from a claim; nothing where no entry has any."""
     found = [(f"{entry['id']}:{entry['form']}", one) for entry in entries for one in entry.get("ablations", [])]
     if not found:
@@ -33,7 +42,7 @@ def ablation_table(entries: Sequence[Mapping[str, Any]]) -> str:
         for claim, one in found
     ]
     align = ["left", "left", "left", "right", "right", "left"]
-    table = str(tabulate(rows, headers=HEADERS, tablefmt="simple", disable_numparse=True, colalign=align))
+    table = str(tabulate(rows, headers=HEADERS, tablefmt=tablefmt, disable_numparse=True, colalign=align))
     reasons = [
         fill(f"{claim} without {one['premise']!r}: {one['because']}.", width=120, subsequent_indent="    ")
         for claim, one in found

@@ -151,5 +151,7 @@ def test_what_cannot_be_hunted_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BoundcheckError, match="identity"):
         hunt(claim_of(same, "HUNT-same:true", mutants={"2": scaled(2)}), SMALL, counterexamples=tmp_path)
+    with pytest.raises(BoundcheckError, match="real data"):
+        hunt(claim_of(sum_le_norm, "HUNT-real:true", input="real"), SMALL, counterexamples=tmp_path)
     with pytest.raises(BoundcheckError, match="lanes=0"):
         Hunt(lanes=0)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from boundcheck.claim import Claim, build
+from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
 from boundcheck.record import store_counterexample
 from boundcheck.search.drawing import one_thread_on, over
@@ -90,9 +91,14 @@ def hunt(
         judge: one that has met the claim's structures already, to save tracing them again.
 
     Raises:
-        BoundcheckError: for an identity, which has no ratio; and with method="gradient" for a claim without derivatives.
+        BoundcheckError: for an identity, which has no ratio; for a claim on real data; and with method="gradient" for a claim
+            without derivatives.
 
     """
+    if claim.input == "real":
+        raise BoundcheckError(
+            f"{claim.key} speaks of real data, which is as it is", expected="a claim over generated instances"
+        )
     return _Hunter(claim, options, first, told, memory or Forgetful(), judge or Judge(claim)).run(counterexamples)
 
 

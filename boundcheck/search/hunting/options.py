@@ -23,8 +23,8 @@ class Hunt:
     """
 
     structures: int = 12
-    lanes: int = 256
-    steps: int = 400
+    lanes: int = 128
+    steps: int = 200
     seed: int = 0
     device: str = "cpu"
     method: Method = "auto"
@@ -53,7 +53,7 @@ class Hunt:
     @property
     def polished(self) -> int:
         """How many of the best lanes of a refined structure are polished one by one."""
-        return 1 + min(2, self.steps // 200)
+        return 1 + min(2, self.steps // 100)
 
     @property
     def evaluations(self) -> int:
