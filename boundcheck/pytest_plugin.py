@@ -244,7 +244,7 @@ class _Recorder:
             self._write(finished=False)
 
     def _write(self, *, finished: bool) -> None:
-        from boundcheck.record import make_run, write_run
+        from boundcheck.record import keep_out_of_git, make_run, write_run
 
         path = _run_path(self.config)
         run = make_run(
@@ -256,9 +256,7 @@ class _Recorder:
             finished=finished,
         )
         try:
-            if path.parent.name == ".boundcheck":
-                path.parent.mkdir(parents=True, exist_ok=True)
-                (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+            keep_out_of_git(path)
             write_run(path, run)
         except (BoundcheckError, OSError, ValueError, TypeError) as error:
             self.unwritten = str(error)

@@ -108,3 +108,20 @@ def test_ablate_prints_what_is_needed(tmp_path: Path) -> None:
     assert "| MY-needs:proved | square <= 1 " in page
     assert "boundcheck ablate MY-needs --structures 2 --lanes 16 --steps 24 --seed 0" in page
     assert "without" in Path(needed[0]["counterexample"]).name
+
+
+@pytest.mark.parametrize("command", ["hunt", "ablate"])
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(command: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    result = call(command, "LE-8:proved", "--save", str(tmp_path / "taken" / "below"))
+    assert result.exit_code == 2
+    assert "expected a folder that can be written" in result.output
+    assert "%" not in result.stderr, "nothing was begun"
+
+
+def test_what_is_local_stays_out_of_git(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PREAMBLE + NEEDS.replace("MY-needs", "MY-local"))
+    save = tmp_path / ".boundcheck" / "hunt"
+    small = ["--structures", "1", "--lanes", "4", "--steps", "4", "--save", str(save), "--claims", str(tmp_path)]
+    assert call("hunt", "MY-local", *small).exit_code == 0
+    assert (tmp_path / ".boundcheck" / ".gitignore").read_text() == "*\n"

@@ -1,6 +1,7 @@
 """Which claims a command speaks of."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable
 from importlib import metadata
@@ -31,6 +32,21 @@ def named(keys: tuple[str, ...], claims: "Iterable[Claim]") -> "list[Claim]":
             f"no claim's key starts with {' or '.join(keys)}", remedy="boundcheck list shows them all"
         )
     return chosen
+
+
+def made(folder: Path) -> Path:
+    """A folder that results can go into. Raises BoundcheckError where it cannot be, before any work is done."""
+    from boundcheck.record import keep_out_of_git
+
+    try:
+        keep_out_of_git(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError as error:
+        raise BoundcheckError(f"--save {folder} ({error.strerror})", expected="a folder that can be written") from None
+    if not writable:
+        raise BoundcheckError(f"--save {folder}", expected="a folder that can be written")
+    return folder
 
 
 def load_claims(paths: tuple[Path, ...]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from boundcheck.cli.budget import budget_options
-from boundcheck.cli.claims import claims_option, load_claims, named
+from boundcheck.cli.claims import claims_option, load_claims, made, named
 from boundcheck.cli.progress import progress
 from boundcheck.errors import BoundcheckError
 
@@ -45,7 +45,7 @@ def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resu
 
     load_claims(paths)
     claims = named(keys, [claim for _, claim in sorted(registered_claims().items())])
-    budget = Hunt(**options)
+    budget, save = Hunt(**options), made(save)
     found: list[tuple[Claim, Extreme]] = []
     try:
         for claim in claims:

@@ -12,7 +12,7 @@ from boundcheck.record.counterexample import (
     written_by,
 )
 from boundcheck.record.run import Entry, make_run, read_run, write_run
-from boundcheck.record.store import read_json, store_counterexample, store_extreme, write_json
+from boundcheck.record.store import keep_out_of_git, read_json, store_counterexample, store_extreme, write_json
 
 __all__ = [
     "Ball",
@@ -21,6 +21,7 @@ __all__ = [
     "Kind",
     "Route",
     "Screening",
+    "keep_out_of_git",
     "make_run",
     "parse_counterexample",
     "read_counterexample",

@@ -51,6 +51,15 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write_bytes(path, json_bytes(data))
 
 
+def keep_out_of_git(path: Path) -> None:
+    """Make the folder .boundcheck that holds `path`, if one does, with a .gitignore: what is in it is local."""
+    for folder in (path, *path.parents):
+        if folder.name == ".boundcheck":
+            _make_folder(folder)
+            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+            return
+
+
 def json_bytes(data: Mapping[str, Any]) -> bytes:
     """The text of a file, plain ASCII. Raises ValueError for NaN and infinities."""
     return (json.dumps(data, indent=1, allow_nan=False, sort_keys=False) + "\n").encode("ascii")
