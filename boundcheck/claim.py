@@ -244,7 +244,12 @@ class Claim:
                 f"{self.key} drops {sorted(unknown)}, which it does not state here",
                 expected=f"one of its premises: {[stated.name for stated in premises]}",
             )
-        return [stated for stated in premises if stated.name not in self.dropped]
+        left = [stated for stated in premises if stated.name not in self.dropped]
+        estimated = [stated for stated in premises if stated.name in self.dropped and not stated.established]
+        if estimated:  # that a constant is only an estimate does not go away with the premise that said so
+            margin = estimated[0].margin.new_zeros(())
+            left.append(Premise("constants that are more than estimates", margin, established=False))
+        return left
 
 
 WITHOUT = "-without-"

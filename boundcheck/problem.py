@@ -183,7 +183,8 @@ class Problem:
     def admissible(self) -> Tensor:
         """Which instances are ones that the claim's statement is about: bool `[lanes]`; all, unless a class knows better.
 
-        A counterexample is made simpler only within these. What a claim states as premises need not be repeated here.
+        A counterexample is made simpler, and a hunt climbs, only within these: say here what a strategy ensures and no premise
+        does (an order, a sum, a bound on a condition number). What a claim states as premises need not be repeated here.
         """
         return torch.ones(self.lanes, dtype=torch.bool, device=next(self._walk())[1].device)
 

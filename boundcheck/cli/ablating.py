@@ -49,7 +49,7 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
         for claim in claims:
             entries.append({"id": claim.id, "form": claim.form, "ablations": []})
             _ablate(claim, budget, save, entries)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # of the hunt under way nothing is kept: half a hunt shows no premise to be unneeded
         click.echo("interrupted: what was found stands", err=True)
     if table := ablation_table(entries):
         sizes = f"--structures {budget.structures} --lanes {budget.lanes} --steps {budget.steps} --seed {budget.seed}"

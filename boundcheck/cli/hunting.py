@@ -34,14 +34,17 @@ def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resu
 
     Printed is the ratio smaller/larger of the tightest instance, as far as ball arithmetic confirms it (1 is attained, above 1
     the claim is violated), the tightest claim first, and for each constant what that instance leaves room for. Identities have no
-    ratio and are left out. Ctrl-C ends the hunt and keeps what was found; --resume goes on.
+    ratio and are left out, as are claims on real data. Ctrl-C ends the hunt and keeps what was found; --resume goes on. A climb
+    moves every number of an instance, within what its premises and its class admit; whole numbers stay as they are, and numbers
+    that are always of one sign, or shares between 0 and 1, stay so.
 
     \b
     Example: boundcheck hunt LE-8 LE-7:U --structures 8
              boundcheck hunt MY-lemma --claims my_claims --minutes 5
     """
     from boundcheck.claim import registered_claims
-    from boundcheck.search.hunting import Hunt
+    from boundcheck.record import store_extreme
+    from boundcheck.search.hunting import Hunt, HuntInterrupted
 
     load_claims(paths)
     claims = named(keys, [claim for _, claim in sorted(registered_claims().items())])
@@ -52,9 +55,13 @@ def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resu
             extreme = _hunted(claim, budget, save, resume)
             if extreme is not None:
                 found.append((claim, extreme))
-    except KeyboardInterrupt:
+    except HuntInterrupted as ended:
+        if ended.extreme is not None:
+            store_extreme(save / "extremes", claim.key, ended.extreme.to_json())
+            found.append((claim, ended.extreme))
         click.echo("interrupted: what was found stands, and --resume goes on from here", err=True)
     click.echo(_table(found) if found else "nothing was found")
+    click.get_current_context().exit(0 if found else 1)
 
 
 def _hunted(claim: "Claim", budget: "Hunt", save: Path, resume: bool) -> "Extreme | None":

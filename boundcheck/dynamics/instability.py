@@ -188,6 +188,10 @@ class Instability(Skill):
     cancelled: Tensor
     time: Tensor
 
+    def admissible(self) -> Tensor:
+        """ε is a norm, and t comes after 0."""
+        return super().admissible() & (self.overlap >= 0) & (self.time > 0)
+
     def __post_init__(self) -> None:
         """Sizes that do not fit each other are refused."""
         super().__post_init__()

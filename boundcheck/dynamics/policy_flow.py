@@ -60,6 +60,10 @@ class PolicyFlow(Setup):
     derived: ClassVar[tuple[str, ...]] = ("displacement", "displacement_radius")
     radius_of: ClassVar[Mapping[str, str]] = {"displacement": "displacement_radius"}
 
+    def admissible(self) -> Tensor:
+        """t comes after 0."""
+        return super().admissible() & (self.time > 0)
+
     def settled(self) -> Self:
         """The same policies, with the flow followed again."""
         return self.followed(STEPS)

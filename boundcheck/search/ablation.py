@@ -15,7 +15,7 @@ from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.hunting.extreme import Extreme
-from boundcheck.search.hunting.hunt import DRAWS, News, Told, hunt
+from boundcheck.search.hunting.hunt import DRAWS, CutShortError, News, Told, hunt
 from boundcheck.search.hunting.options import Hunt
 from boundcheck.search.instance import stated_premises
 from boundcheck.verdict import Status
@@ -31,6 +31,7 @@ class Ablated:
         claim: key of the whole claim. key: of what is left. premise: what was taken away.
         found: the tightest confirmed instance of what is left. whole: that of the whole claim, hunted as hard.
         because: why no instance can show the premise to be needed, where that is known.
+        cut: whether the clock ended the hunt before anything was confirmed.
 
     """
 
@@ -40,11 +41,12 @@ class Ablated:
     found: Extreme | None
     whole: Extreme | None
     because: str = ""
+    cut: bool = False
 
     @property
     def needed(self) -> bool:
         """Whether an instance was proved by both routes to break what is left; of a claim that is broken itself, nothing is."""
-        return _broken(self.found) and not _broken(self.whole)
+        return _broken(self.found) and self.whole is not None and not _broken(self.whole)
 
     @property
     def verdict(self) -> str:
@@ -69,7 +71,7 @@ class Ablated:
             "counterexample": str(self.counterexample) if self.counterexample else None,
             "evaluations": self.found.evaluations if self.found else 0,
             "seconds": round(self.found.seconds, 3) if self.found else 0.0,
-            "truncated": self.found is not None and self.found.truncated,
+            "truncated": self.cut or (self.found is not None and self.found.truncated),
         }
 
 
@@ -95,8 +97,12 @@ def ablations(
     """The same one by one, as they are found: an interrupted ablation keeps what it has."""
     whole = hunter(replace(claim, over=ground(claim)), options, counterexamples=counterexamples, told=told)
     for premise, left in variants(claim, options).items():
-        found = hunter(left, options, counterexamples=counterexamples, told=_prefixed(told, premise))
-        yield Ablated(claim.key, left.key, premise, found, whole, why_unneeded(claim.key, premise))
+        found, cut = None, False
+        try:
+            found = hunter(left, options, counterexamples=counterexamples, told=_prefixed(told, premise))
+        except CutShortError:
+            cut = True
+        yield Ablated(claim.key, left.key, premise, found, whole, why_unneeded(claim.key, premise), cut)
 
 
 def variants(claim: Claim, options: Hunt) -> Mapping[str, Claim]:

@@ -21,6 +21,11 @@ from boundcheck.search.judge import Judge
 from boundcheck.search.tally import Tally
 from boundcheck.verdict import BREAKING, Judgement, Status, Verdict
 
+ONLY_HUNTED = (
+    "No random instance breaks it; a climb found one that does. If it lies outside of what the strategy would draw, say "
+    "what is meant as a premise, or in the problem's `admissible`."
+)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -199,6 +204,7 @@ class _Campaign:
             return
         self.extreme_file = store_extreme(self.options.extremes, self.claim.key, self.extreme.to_json())
         if self.extreme.status in BREAKING:
+            self.notes = f"{self.notes} {ONLY_HUNTED}".strip()
             problem = self.extreme.problem.to(self.options.device)
             judgement = self.judge(problem)
             self.tally.add(judgement, problem.identity())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from boundcheck.ablations import ablation, hunted_over, registered_ablations, unneeded
+from boundcheck.ablations import _UNNEEDED, ablation, ground, hunted_over, registered_ablations, unneeded
 from boundcheck.claim import (
     WITHOUT,
     Claim,
@@ -37,6 +37,7 @@ from boundcheck.search import Evaluator, Hunt, Options, ablate, hunt, run_campai
 from boundcheck.search.ablation import variants
 from boundcheck.search.counterexamples import Finder
 from boundcheck.search.drawing import over
+from boundcheck.search.instance import stated_premises
 from boundcheck.search.replay import replay
 from boundcheck.strategies import adam_fits
 from boundcheck.strategies.lanes import LaneStream
@@ -359,3 +360,51 @@ def test_a_module_of_ablations_may_be_imported_by_two_names() -> None:
     before = set(registered_ablations()), set(registered_claims())
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     assert (set(registered_ablations()), set(registered_claims())) == before
+
+
+UNNEEDED = sorted(_UNNEEDED)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [pair for pair in UNNEEDED if pair[0].startswith(("LE-", "AC-"))], ids=" ".join
+)
+def test_what_is_said_to_be_unneeded_is_not_broken_by_random_instances(key: str, name: str) -> None:
+    claim = registered_claims()[key]
+    left = claim.without(name)
+    judged = broken = 0
+
+    def visit(drawn: Any) -> None:
+        nonlocal judged, broken
+        problem = build(drawn, 32)
+        if judged < 3 and name in stated_premises(claim, problem):
+            judged += 1
+            broken += int(Evaluator(left)(problem).broken().sum())
+
+    over(ground(claim, name), visit, 12, 0)
+    assert judged > 0
+    assert broken == 0
+
+
+@pytest.mark.parametrize("key", [key for key in PAPERS if key.startswith("AC-")])
+def test_what_breaks_an_ablation_meets_the_other_premises_of_the_whole_claim(key: str) -> None:
+    """All but those whose absence is what is looked at: at most one of the whole claim's premises fails on a breaking lane."""
+    found = PAPERS[key]
+    whole = registered_claims()[found.claim]
+    seen = 0
+
+    def visit(drawn: Any) -> None:
+        nonlocal seen
+        if seen:
+            return
+        problem = build(drawn, 128)
+        broken = Evaluator(found.variant)(problem).broken()
+        if not bool(broken.any()):
+            return
+        lane = int(broken.nonzero()[0])
+        premises = Evaluator(whole)(problem.lane(lane)).premises
+        failing = [name for name, (margin, accepted) in premises.items() if not bool(accepted[0])]
+        assert len([name for name in failing if name != "the bound is above 0"]) <= 1, failing
+        seen += 1
+
+    over(found.variant.over, visit, 24, 0)
+    assert seen

@@ -77,6 +77,7 @@ def test_a_bound_that_random_instances_do_not_break_falls(key: str, factor: str,
     entry = run_campaign(claim, with_hunt)
     assert entry["verdict"] == "VIOLATED"
     assert entry["hunted"]["ratio"][0] > 1
+    assert "No random instance breaks it" in entry["notes"]
     assert Path(entry["hunted"]["instance"]).exists()
     found = hunt(claim, SMALL, counterexamples=tmp_path)
     assert found is not None

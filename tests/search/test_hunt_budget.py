@@ -10,7 +10,7 @@ from boundcheck.claim import Claim
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs, profile
 from boundcheck.search import Hunt, hunt
-from boundcheck.search.hunting import News
+from boundcheck.search.hunting import CutShortError, News
 from boundcheck.search.hunting.hunt import Forgetful
 from boundcheck.search.hunting.memory import Climbs as Memory
 from boundcheck.search.hunting.passed import Passed
@@ -95,8 +95,8 @@ def test_progress_goes_up_to_what_was_planned(claim: Claim, tmp_path: Path) -> N
 
 def test_a_clock_cuts_short_says_so_and_keeps_nothing_for_later(claim: Claim, tmp_path: Path) -> None:
     memory = Counting()
-    found = hunt(claim, replace(BUDGET, minutes=1e-9), counterexamples=tmp_path, memory=memory)
-    assert found is None or found.truncated
+    with pytest.raises(CutShortError, match="the clock ended the hunt"):
+        hunt(claim, replace(BUDGET, minutes=1e-9), counterexamples=tmp_path, memory=memory)
     assert memory.kept == []
     whole = hunt(claim, replace(BUDGET, minutes=60.0), counterexamples=tmp_path)
     assert whole is not None
@@ -111,7 +111,9 @@ def test_a_profile_says_how_far_to_climb() -> None:
             Climbs.parse(bad)
 
 
-@pytest.mark.parametrize("bad", [{"lanes": 0}, {"minutes": 0.0}, {"method": "guess"}])
+@pytest.mark.parametrize(
+    "bad", [{"lanes": 0}, {"minutes": 0.0}, {"method": "guess"}, {"seed": -3}, {"device": "abacus"}]
+)
 def test_a_budget_that_is_none_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(BoundcheckError, match=next(iter(bad))):
         Hunt(**bad)  # type: ignore[arg-type]

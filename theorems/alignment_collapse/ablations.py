@@ -10,7 +10,7 @@ which is right for a Gaussian policy alone.
 from torch import Tensor
 
 from boundcheck.ablations import ablation, unneeded
-from boundcheck.claim import Sides
+from boundcheck.claim import Sides, premise
 from boundcheck.dynamics import Instability
 from boundcheck.exact import constant
 from boundcheck.strategies import instabilities
@@ -71,7 +71,7 @@ def quartic(p: Instability, factor: Tensor, acceleration: Tensor, first: Tensor,
     t = p.time
     reach = 0.5 * t.square() * norm(acceleration) - first * t - third * t.pow(3) / 6.0
     positive("the bound is above 0", reach)
-    return Sides(smaller=factor * reach.square(), larger=p.drop(p.displacement))
+    return Sides(smaller=factor * reach.clamp(min=0).square(), larger=p.drop(p.displacement))
 
 
 def lower_factor(p: Instability) -> Tensor:
@@ -114,13 +114,15 @@ def fourth_order_ge_with_tail(
 ) -> Sides:
     """With ε = 0, but F·v not 0, the coefficient of t⁴ in Δu(θ(t)) is at least (γ - β‖v‖²)₊²/8."""
     instability(p)
+    premise("epsilon is 0", -p.overlap)
     left = p.coupling - p.bend_norm * p.speed_sq
     positive("the bound is above 0", left)
-    return Sides(smaller=c * left.square(), larger=fourth_order(p))
+    return Sides(smaller=c * left.clamp(min=0).square(), larger=fourth_order(p))
 
 
 # --------------------------------------------------------------------------------------------- what no instance can show
 
 for _claim in (THEOREM_6_2, QUARTIC, COEFFICIENT):
+    unneeded(_claim, "epsilon >= 0", "epsilon is a norm")
     unneeded(_claim, "gamma > 0", "where gamma is 0 the bound says nothing")
     unneeded(_claim, "the bound is above 0", "a bound of 0 or less holds of every norm and divergence")

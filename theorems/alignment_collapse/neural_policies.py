@@ -41,7 +41,7 @@ def drop_of_a_network_ge(p: Displaced) -> Sides:
     reach = mean_variance(start, p.linear_change).sqrt() - bend
     positive("the bound is above 0", reach, established=p.established)
     factor = exponential_remainder(-moved(spread(p.output_change)))
-    return Sides(smaller=factor * reach.square(), larger=mean_divergence(start, p.output_change))
+    return Sides(smaller=factor * reach.clamp(min=0).square(), larger=mean_divergence(start, p.output_change))
 
 
 def envelope(p: PolicyFlow, sign: float) -> Tensor:
@@ -67,7 +67,7 @@ def drop_of_a_network_ge_quartic(p: PolicyFlow) -> Sides:
     reach = envelope(p, -1.0)
     positive("the bound is above 0", reach)
     factor = exponential_remainder(-moved(spread(p.change)))
-    return Sides(smaller=factor * reach.square(), larger=p.drop)
+    return Sides(smaller=factor * reach.clamp(min=0).square(), larger=p.drop)
 
 
 @theorem(

@@ -137,7 +137,7 @@ def fourth_order_ge_what_curvature_leaves(
     no_first_order_effect(p)
     left = p.coupling - p.bend_norm * p.speed_sq
     positive("the bound is above 0", left)
-    return Sides(smaller=c * left.square(), larger=fourth_order(p))
+    return Sides(smaller=c * left.clamp(min=0).square(), larger=fourth_order(p))
 
 
 @theorem(
@@ -159,7 +159,7 @@ def fourth_order_ge_what_rotation_leaves(
     no_first_order_effect(p)
     left = p.coupling - share * p.fisher_rate * p.speed_sq.sqrt() / p.lambda_d.sqrt()
     positive("the bound is above 0", left)
-    return Sides(smaller=c * left.square(), larger=fourth_order(p))
+    return Sides(smaller=c * left.clamp(min=0).square(), larger=fourth_order(p))
 
 
 @theorem(
@@ -191,7 +191,7 @@ def drop_ge_quartic(p: Instability) -> Sides:
     reach = envelope(p, -1.0)
     positive("the bound is above 0", reach)
     D = p.displacement
-    return Sides(smaller=p.policy.lower_factor(p.outputs(D), p.prompt) * reach.square(), larger=p.drop(D))
+    return Sides(smaller=p.policy.lower_factor(p.outputs(D), p.prompt) * reach.clamp(min=0).square(), larger=p.drop(D))
 
 
 @theorem(

@@ -158,4 +158,4 @@ def fourth_order_ge_with_rho_of_the_proof(
     rho = 2.0 * p.lambda_max.sqrt() * p.fisher_rate * p.speed_sq.sqrt() / p.gap
     left = p.coupling - share * rho
     positive("gamma > rho/2", left)
-    return Sides(smaller=c * left.square(), larger=fourth_order(p))
+    return Sides(smaller=c * left.clamp(min=0).square(), larger=fourth_order(p))

@@ -73,7 +73,7 @@ def drop_ge_psi_times_weighted_movement(p: SkillStep) -> Sides:
     reach = norm(p.weighted(p.step)) - 0.5 * p.bend_norm * p.step_norm.square()
     positive("the bound is above 0", reach)
     factor = p.policy.lower_factor(p.outputs(p.step), p.prompt)
-    return Sides(smaller=factor * reach.square(), larger=p.drop(p.step))
+    return Sides(smaller=factor * reach.clamp(min=0).square(), larger=p.drop(p.step))
 
 
 @theorem(

@@ -158,7 +158,7 @@ def linear_energy_ge_straight(
     positive("overlap > 0", p.overlap)
     left = kept(p, P)
     positive("the bound is above 0", left)
-    return Sides(smaller=share * (reach(p) * left).square(), larger=linear_energy(p))
+    return Sides(smaller=share * (reach(p) * left.clamp(min=0)).square(), larger=linear_energy(p))
 
 
 @theorem(

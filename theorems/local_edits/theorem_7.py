@@ -240,7 +240,7 @@ def linear_energy_ge_adaptive(
     turned, outside, _ = lazy_losses(p, A, P)
     left = 1 - turned - outside
     positive("the bound is above 0", left)
-    return Sides(smaller=share * (reach(p) * left).square(), larger=linear_energy(p))
+    return Sides(smaller=share * (reach(p) * left.clamp(min=0)).square(), larger=linear_energy(p))
 
 
 @theorem(

@@ -6,6 +6,7 @@ polished one by one with scipy's SLSQP, which follows it, or by L-BFGS where no 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from boundcheck.claim import Claim
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
 from boundcheck.search.hunting.landscape import Landscape, repeated
-from boundcheck.search.hunting.passed import Passed
+from boundcheck.search.hunting.passed import NoDecompositionError, Passed
+from boundcheck.search.hunting.ranges import Ranges
 from boundcheck.search.judge import Judge
 
 STEP = 0.03
@@ -44,38 +46,43 @@ Ticked = Callable[[int], bool]
 """Told how many instances were evaluated; answers whether to go on."""
 
 
-def ascend(judge: Judge, problem: Problem, steps: int, ticked: Ticked, *, polished: int = 0) -> Passed:
+def ascend(
+    judge: Judge, problem: Problem, steps: int, ticked: Ticked, *, ranges: Ranges | None = None, polished: int = 0
+) -> Passed:
     """Every lane climbs for so many steps by Adam; the best of what they passed, so many of them polished."""
-    landscape = Landscape(judge.claim, problem)
+    ranges = ranges or Ranges.seen(problem)
+    landscape = Landscape(judge.claim, problem, ranges)
     changes = [change.requires_grad_() for change in landscape.still()]
     ascent = torch.optim.Adam(changes, lr=STEP, maximize=True)
     fall = torch.optim.lr_scheduler.ExponentialLR(ascent, 0.01 ** (1.0 / steps))
     passed, looks = Passed.nothing(problem), DEAR_LOOKS if problem.derived else LOOKS
-    for step in range(steps + 1):
-        if step % max(1, steps // looks) == 0 or step > steps - looks:
-            passed.look(judge, landscape.at([change.detach() for change in changes]))
-            passed.random = float(passed.ratios.max()) if step == 0 else passed.random
-        if not ticked(problem.lanes):
-            break
-        terms = landscape.terms(changes)
-        room = float(fall.get_last_lr()[0])
-        height = terms.height - PENALTY * landscape.missing(terms, room)
-        ascent.zero_grad()
-        differentiate(judge.claim, height.nan_to_num(nan=0.0).sum())
-        for change in changes:
-            if change.grad is not None:
-                change.grad = change.grad.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
-        if changes[-1].grad is not None:
-            changes[-1].grad[1::2] = (
-                0.0  # every second lane leaves the factors alone: both ways find what the other misses
-            )
-        ascent.step()
-        fall.step()
-        passed.evaluations += problem.lanes
+    with suppress(NoDecompositionError):  # a matrix without a decomposition in floats: what was passed before it stands
+        for step in range(steps + 1):
+            if step % max(1, steps // looks) == 0 or step > steps - looks:
+                passed.look(judge, landscape.at([change.detach() for change in changes]))
+                passed.random = float(passed.ratios.max()) if step == 0 else passed.random
+            if not ticked(problem.lanes):
+                break
+            terms = landscape.terms(changes)
+            room = float(fall.get_last_lr()[0])
+            height = terms.height - PENALTY * landscape.missing(terms, room)
+            ascent.zero_grad()
+            differentiate(judge.claim, height.nan_to_num(nan=0.0).sum())
+            for change in changes:
+                if change.grad is not None:
+                    change.grad = change.grad.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+            if changes[-1].grad is not None:
+                changes[-1].grad[1::2] = (
+                    0.0  # every second lane leaves the factors alone: both ways find what the other misses
+                )
+            ascent.step()
+            fall.step()
+            passed.evaluations += problem.lanes
     best = passed.best()
     for lane in range(min(polished, len(best.ratios))):
         if 0 < float(best.ratios[lane]) < torch.inf:
-            _polish(judge, best, lane)
+            with suppress(NoDecompositionError):
+                _polish(judge, best, ranges, lane)
     return best.best()
 
 
@@ -83,6 +90,8 @@ def differentiate(claim: Claim, height: Tensor) -> None:
     """Gradients of `height`. Raises BoundcheckError where the claim has none."""
     try:
         height.backward()
+    except NoDecompositionError:
+        raise
     except (AssertionError, NotImplementedError, RuntimeError) as error:
         raise NoDerivativeError(
             f"{claim.key} cannot be differentiated ({type(error).__name__})",
@@ -98,10 +107,10 @@ class NoDerivativeError(BoundcheckError):
 # ---------------------------------------------------------------------------------------------------------------- polish
 
 
-def _polish(judge: Judge, best: Passed, lane: int) -> None:
+def _polish(judge: Judge, best: Passed, ranges: Ranges, lane: int) -> None:
     """Move one lane to a local optimum under its premises, where that is better."""
     alone = best.problem.lane(lane)
-    evaluate = _Evaluated(judge.claim, alone)
+    evaluate = _Evaluated(judge.claim, alone, ranges)
     start = np.zeros(evaluate.size)
     constrained = evaluate.premises > 0
     found = minimize(
@@ -117,7 +126,7 @@ def _polish(judge: Judge, best: Passed, lane: int) -> None:
         return
     ways = torch.tensor(PART_WAYS, dtype=torch.float64, device=best.ratios.device)
     many = repeated(alone, len(ways))
-    spread = Landscape(judge.claim, many)
+    spread = Landscape(judge.claim, many, ranges)
     changes = [ways.reshape(-1, *(1 for _ in c.shape[1:])) * c for c in evaluate.split(found.x)]
     looked = Passed.nothing(many)
     looked.look(judge, spread.at(changes))
@@ -130,11 +139,11 @@ class _Evaluated:
     The lane is repeated once for each of these numbers, so that one backward pass gives all gradients.
     """
 
-    def __init__(self, claim: Claim, alone: Problem) -> None:
-        one = Landscape(claim, alone)
+    def __init__(self, claim: Claim, alone: Problem, ranges: Ranges) -> None:
+        one = Landscape(claim, alone, ranges)
         self.premises = len(one.scale)
         self._scale = one.scale
-        self._landscape = Landscape(claim, repeated(alone, 1 + self.premises))
+        self._landscape = Landscape(claim, repeated(alone, 1 + self.premises), ranges)
         self._shapes = [change.shape[1:] for change in one.still()]
         self._device = one.still()[0].device
         self.size = sum(shape.numel() for shape in self._shapes)

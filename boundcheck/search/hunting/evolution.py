@@ -4,6 +4,7 @@ The covariance matrix adaptation of N. Hansen's `cma`, a generation at a time as
 """
 
 import warnings
+from contextlib import suppress
 
 import cma
 import numpy as np
@@ -13,7 +14,8 @@ from torch import Tensor
 from boundcheck.problem import Problem
 from boundcheck.search.hunting.ascent import PENALTY, Ticked
 from boundcheck.search.hunting.landscape import Landscape, repeated
-from boundcheck.search.hunting.passed import Passed
+from boundcheck.search.hunting.passed import NoDecompositionError, Passed
+from boundcheck.search.hunting.ranges import Ranges
 from boundcheck.search.judge import Judge
 
 FIRST_SPREAD = 0.1
@@ -21,6 +23,9 @@ FIRST_SPREAD = 0.1
 
 GENERATION = 32
 """At most so many at once: a generation need not be as large as a batch."""
+
+SMALLEST = 4
+"""cma cannot do with fewer than two, and does little with so few."""
 
 STARTS = 2
 """So many of the best random lanes are climbed from, with a part of the budget each."""
@@ -32,23 +37,29 @@ LOOK_EVERY = 8
 """Generations."""
 
 
-def evolve(judge: Judge, problem: Problem, steps: int, seed: int, ticked: Ticked) -> Passed:
+def evolve(
+    judge: Judge, problem: Problem, steps: int, seed: int, ticked: Ticked, *, ranges: Ranges | None = None
+) -> Passed:
     """As many evaluations as an ascent of so many steps of the whole batch would take."""
+    ranges = ranges or Ranges.seen(problem)
     passed = Passed.nothing(problem)
     passed.look(judge, problem)
     passed.random = float(passed.ratios.max())
     best = passed.best()
-    size = min(GENERATION, problem.lanes)
+    size = max(SMALLEST, min(GENERATION, problem.lanes))
     generations = max(1, steps * problem.lanes // (size * STARTS))
     for start in range(min(STARTS, len(best.ratios))):
-        _climb(judge, best, start, size, generations, seed, ticked)
+        with suppress(NoDecompositionError):  # a matrix without a decomposition in floats
+            _climb(judge, best, ranges, start, size, generations, seed, ticked)
     return best.best()
 
 
-def _climb(judge: Judge, best: Passed, lane: int, size: int, generations: int, seed: int, ticked: Ticked) -> None:
+def _climb(
+    judge: Judge, best: Passed, ranges: Ranges, lane: int, size: int, generations: int, seed: int, ticked: Ticked
+) -> None:
     alone = best.problem.lane(lane)
     many = repeated(alone, size)
-    landscape = Landscape(judge.claim, many, differentiable=False)
+    landscape = Landscape(judge.claim, many, ranges, differentiable=False)
     shapes = [change.shape[1:] for change in landscape.still()]
     free = sum(shape.numel() for shape in shapes)
     if free < 2:

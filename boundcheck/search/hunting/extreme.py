@@ -22,7 +22,8 @@ class Extreme:
         random: the best lower end among the random starts, in floats.
         problem: the instance, one lane. drawn: its recipe. label: that in a few words.
         evaluations: of instances, in the whole hunt. seconds: it took.
-        truncated: whether a clock ended it. stored: the file of a certified violation.
+        apart: whether balls prove that the sides differ.
+        truncated: whether a clock or an interruption ended it. stored: the file of a certified violation.
 
     """
 
@@ -35,14 +36,15 @@ class Extreme:
     label: str = ""
     evaluations: int = 0
     seconds: float = 0.0
+    apart: bool = True
     truncated: bool = False
     stored: Path | None = None
 
     @property
     def attained(self) -> bool:
-        """Whether both sides agree within balls sharper than 1e-9 of them."""
+        """Whether both sides agree within balls sharper than 1e-9 of them: not where balls prove them to differ."""
         low, high = self.ratio
-        return low <= 1 <= high and high - low < SHARP
+        return not self.apart and low <= 1 <= high and high - low < SHARP
 
     @property
     def word(self) -> str:

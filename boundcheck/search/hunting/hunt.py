@@ -6,9 +6,11 @@ are kept; refining starts from those of the best structures and from points arou
 arithmetic at the end; a violation has to be proved by both routes.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +19,7 @@ import torch
 from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
+from boundcheck.proof.finding import Interval
 from boundcheck.record import store_counterexample
 from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.evidence import evidence
@@ -26,6 +29,7 @@ from boundcheck.search.hunting.extreme import Extreme
 from boundcheck.search.hunting.landscape import Landscape
 from boundcheck.search.hunting.options import Hunt
 from boundcheck.search.hunting.passed import KEPT, Passed
+from boundcheck.search.hunting.ranges import ENOUGH, Ranges
 from boundcheck.search.judge import Judge
 from boundcheck.verdict import BREAKING, HOLDING, Status
 
@@ -69,6 +73,18 @@ class News:
 Told = Callable[[News], None]
 
 
+class HuntInterrupted(KeyboardInterrupt):
+    """Ctrl-C; `extreme` is what was confirmed of the climbs that were finished."""
+
+    def __init__(self, extreme: Extreme | None) -> None:
+        super().__init__()
+        self.extreme = extreme
+
+
+class CutShortError(BoundcheckError):
+    """The clock ended a hunt before there was anything to confirm."""
+
+
 def hunt(
     claim: Claim,
     options: Hunt,
@@ -91,8 +107,9 @@ def hunt(
         judge: one that has met the claim's structures already, to save tracing them again.
 
     Raises:
-        BoundcheckError: for an identity, which has no ratio; for a claim on real data; and with method="gradient" for a claim
-            without derivatives.
+        BoundcheckError: for an identity, which has no ratio; for a claim on real data; with method="gradient" for a claim
+            without derivatives; and where the clock ended the hunt before anything was confirmed.
+        HuntInterrupted: on Ctrl-C, with what was confirmed so far.
 
     """
     if claim.input == "real":
@@ -107,6 +124,7 @@ class _Found:
     """What a climb of one structure kept."""
 
     passed: Passed
+    ranges: Ranges
     drawn: str
     label: str
 
@@ -127,21 +145,42 @@ class _Hunter:
     def run(self, folder: Path) -> Extreme | None:
         """Explore, refine, confirm."""
         with one_thread_on(self.options.device):
-            explored = list(self._explored())
-            best = sorted(explored, key=lambda found: -_top(found))[: self.options.refined]
-            refined = [self._refine(index, found) for index, found in enumerate(best) if _top(found) > 0]
-            extreme = self._confirmed([*refined, *best])
-            if extreme is None:
-                return None
-            climbs = [found.passed for found in (*explored, *refined)]
-            extreme = replace(
-                extreme,
-                random=max((found.passed.random for found in explored), default=0.0),
-                evaluations=sum(passed.evaluations for passed in climbs),
-                seconds=time.perf_counter() - self._began,
-                truncated=self._truncated,
-            )
-            return self._kept(extreme, folder) if extreme.status in BREAKING else extreme
+            explored: list[_Found] = []
+            refined: list[_Found] = []
+            interrupted = False
+            try:
+                for found in self._explored():
+                    explored.append(found)
+                best = sorted(explored, key=lambda found: -_top(found))[: self.options.refined]
+                for index, found in enumerate(best):
+                    if _top(found) > 0:
+                        refined.append(self._refine(index, found))
+            except KeyboardInterrupt:
+                interrupted = self._truncated = True
+            extreme = self._ended(explored, refined, folder)
+            if interrupted:
+                raise HuntInterrupted(extreme)
+            if extreme is None and self._truncated:
+                raise CutShortError(
+                    f"{self.claim.key}: the clock ended the hunt before an instance was confirmed",
+                    expected=f"more than {self.options.minutes} minutes",
+                )
+            return extreme
+
+    def _ended(self, explored: list[_Found], refined: list[_Found], folder: Path) -> Extreme | None:
+        """The best of all climbs, confirmed, proved and stored if it breaks the claim."""
+        extreme = self._confirmed([*refined, *explored])
+        if extreme is None:
+            return None
+        climbs = [found.passed for found in (*explored, *refined)]
+        extreme = replace(
+            extreme,
+            random=max((found.passed.random for found in explored), default=0.0),
+            evaluations=sum(passed.evaluations for passed in climbs),
+            seconds=time.perf_counter() - self._began,
+            truncated=self._truncated,
+        )
+        return self._kept(extreme, folder) if extreme.status in BREAKING else extreme
 
     def _structures(self) -> Iterator[Any]:
         """Different structures: those that were asked for, then as Hypothesis draws them."""
@@ -166,39 +205,43 @@ class _Hunter:
     def _explore(self, index: int, drawn: Any) -> _Found:
         label = getattr(drawn, "label", type(drawn).__name__)
         self._say(f"exploring {label}")
-        problem = build(drawn, self.options.lanes, self.options.seed * self.options.lanes).to(self.options.device)
-        passed = self._climb(f"explore {index} {drawn}", problem, self.options.exploring, polished=0)
-        return _Found(passed, str(drawn), label)
+        problem = self._built(drawn, self.options.lanes)
+        ranges = Ranges.seen(problem if problem.lanes >= ENOUGH else self._built(drawn, ENOUGH))
+        passed = self._climb(f"explore {index} {drawn}", problem, ranges, self.options.exploring, polished=0)
+        return _Found(passed, ranges, str(drawn), label)
+
+    def _built(self, drawn: Any, lanes: int) -> Problem:
+        return build(drawn, lanes, self.options.seed * self.options.lanes).to(self.options.device)
 
     def _refine(self, index: int, found: _Found) -> _Found:
         if self._late():
             return found
         self._say(f"refining {found.label}")
-        around = _around(self.claim, found.passed.problem, self.options.lanes, self.options.seed)
+        around = _around(self.claim, found.passed.problem, found.ranges, self.options.lanes, self.options.seed)
         passed = self._climb(
-            f"refine {index} {found.drawn}", around, self.options.steps, polished=self.options.polished
+            f"refine {index} {found.drawn}", around, found.ranges, self.options.steps, polished=self.options.polished
         )
         return replace(found, passed=replace(passed, random=found.passed.random))
 
-    def _climb(self, key: str, problem: Problem, steps: int, *, polished: int) -> Passed:
+    def _climb(self, key: str, problem: Problem, ranges: Ranges, steps: int, *, polished: int) -> Passed:
         """By gradient, or where there is none by evolution; from memory where it was climbed before."""
         passed = self.memory.recall(key)
         if passed is None:
-            passed = self._by_method(problem, steps, polished)
+            passed = self._by_method(problem, ranges, steps, polished)
             if not self._truncated:
                 self.memory.keep(key, passed)
         self._best = max(self._best, float(passed.ratios.max()))
         return passed
 
-    def _by_method(self, problem: Problem, steps: int, polished: int) -> Passed:
+    def _by_method(self, problem: Problem, ranges: Ranges, steps: int, polished: int) -> Passed:
         if self._method != "evolution":
             try:
-                return ascend(self.judge, problem, steps, self._tick, polished=polished)
+                return ascend(self.judge, problem, steps, self._tick, ranges=ranges, polished=polished)
             except NoDerivativeError:
                 if self._method == "gradient":
                     raise
                 self._method = "evolution"
-        return evolve(self.judge, problem, steps, self.options.seed, self._tick)
+        return evolve(self.judge, problem, steps, self.options.seed, self._tick, ranges=ranges)
 
     # ------------------------------------------------------------------------------------------------------- clock
 
@@ -233,9 +276,13 @@ class _Hunter:
         left, right = certificate.findings[0].left, certificate.findings[0].right
         if left[0] <= 0 or (right[0] <= 0 < right[1]):
             return None
-        ratio = (float(left[0] / right[1]), float(left[1] / right[0])) if right[0] > 0 else (torch.inf, torch.inf)
+        bounded = right[0] > 0 and left[1] < math.inf and right[1] < math.inf
+        if right[0] > 0 and not bounded:
+            return None
+        ratio = _outward(left, right) if bounded else (math.inf, math.inf)
         problem = found.passed.problem.lane(lane).to("cpu")
-        return Extreme(self.claim.key, certificate.status, ratio, 0.0, problem, found.drawn, found.label)
+        apart = left[1] < right[0] or right[1] < left[0]
+        return Extreme(self.claim.key, certificate.status, ratio, 0.0, problem, found.drawn, found.label, apart=apart)
 
     def _kept(self, extreme: Extreme, folder: Path) -> Extreme:
         """A violation proved by both routes, and stored; one that is not keeps the word VIOLATED_UNCERTIFIED."""
@@ -255,16 +302,26 @@ class _Hunter:
         return replace(extreme, status=Status.VIOLATED, stored=store_counterexample(folder, record))
 
 
+def _outward(left: Interval, right: Interval) -> tuple[float, float]:
+    """left/right in doubles, rounded outward."""
+    low, high = Fraction(left[0]) / Fraction(right[1]), Fraction(left[1]) / Fraction(right[0])
+    below, above = float(low), float(high)
+    return (
+        below if below <= low else math.nextafter(below, -math.inf),
+        above if above >= high else math.nextafter(above, math.inf),
+    )
+
+
 def _top(found: _Found) -> float:
     return float(found.passed.ratios.max())
 
 
-def _around(claim: Claim, best: Problem, lanes: int, seed: int) -> Problem:
+def _around(claim: Claim, best: Problem, ranges: Ranges, lanes: int, seed: int) -> Problem:
     """The best lanes themselves, and points around them, from near to far."""
     generator = torch.Generator().manual_seed(seed)
     picked = torch.arange(lanes) % best.lanes
     batch = best.with_leaves({name: leaf[picked.to(leaf.device)] for name, leaf in best.leaves().items()})
-    landscape = Landscape(claim, batch, differentiable=False)
+    landscape = Landscape(claim, batch, ranges, differentiable=False)
     changes = []
     for still in landscape.still():
         far = 10.0 ** torch.empty(lanes, dtype=torch.float64).uniform_(-3.0, -0.5, generator=generator)

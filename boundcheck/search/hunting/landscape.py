@@ -8,10 +8,14 @@ from torch import Tensor
 from boundcheck.claim import Claim
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
+from boundcheck.search.hunting.ranges import Ranges
 from boundcheck.search.instance import OneInstance, check_leaves, readable_errors
 
 LEAST = 1e-300
 """Stands for a side that is not positive."""
+
+TINY = 1e-12
+"""A margin of at most this size in the median lane is an equality that holds by construction."""
 
 ROOMY = 1e6
 """A margin that is larger (+inf, say) counts as this: nothing pulls at it."""
@@ -42,10 +46,13 @@ class Landscape:
 
     """
 
-    def __init__(self, claim: Claim, problem: Problem, *, differentiable: bool = True) -> None:
+    def __init__(
+        self, claim: Claim, problem: Problem, ranges: Ranges | None = None, *, differentiable: bool = True
+    ) -> None:
         check_leaves(problem)
         self._differentiable = differentiable
         self._claim = claim
+        self._ranges = ranges or Ranges.seen(problem)
         self.problem = problem
         self._names = [name for name in problem.leaves() if name not in problem.derived]
         if not self._names:
@@ -69,8 +76,10 @@ class Landscape:
         *changes, logarithms = changes
         factors = logarithms.exp().unbind(-1)
         moved = [
-            over_lanes(factor, leaf) * (leaf + size * change)
-            for factor, leaf, size, change in zip(factors, self._start, self.sizes, changes, strict=True)
+            self._ranges.moved(name, leaf, size, over_lanes(factor, leaf), change)
+            for name, factor, leaf, size, change in zip(
+                self._names, factors, self._start, self.sizes, changes, strict=True
+            )
         ]
         return self.problem.with_leaves(self.problem.leaves() | dict(zip(self._names, moved, strict=True)))
 
@@ -116,8 +125,10 @@ def _scale(margins: Tensor) -> Tensor:
     """The size of a margin: its own at the start, or that of the median lane if that is larger (some start at the edge)."""
     if margins.numel() == 0:
         return margins
-    sizes = margins.abs().nan_to_num(nan=1.0, posinf=1.0).clamp(min=1e-12)
-    return torch.maximum(sizes, sizes.median(dim=1, keepdim=True).values)
+    sizes = margins.abs().nan_to_num(nan=1.0, posinf=1.0)
+    usual = sizes.median(dim=1, keepdim=True).values
+    usual = torch.where(usual > TINY, usual, 1.0)  # one that is 0 by construction has no size
+    return torch.maximum(sizes, usual)
 
 
 def over_lanes(lanes: Tensor, leaf: Tensor) -> Tensor:

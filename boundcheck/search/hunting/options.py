@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+import torch
+
 from boundcheck.errors import BoundcheckError
 
 Method = Literal["auto", "gradient", "evolution"]
@@ -31,10 +33,13 @@ class Hunt:
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """Counts are at least 1, a clock runs."""
+        """Counts are at least 1, a clock runs, the device is there."""
         for name in ("structures", "lanes", "steps"):
             if getattr(self, name) < 1:
                 raise BoundcheckError(f"{name}={getattr(self, name)}", expected="a whole number >= 1")
+        if not 0 <= self.seed < 2**31:
+            raise BoundcheckError(f"seed={self.seed}", expected="a whole number >= 0, below 2^31")
+        _check(self.device)
         if self.method not in get_args(Method):
             raise BoundcheckError(f"method={self.method!r}", expected=f"one of {', '.join(get_args(Method))}")
         if self.minutes is not None and not self.minutes > 0:
@@ -63,3 +68,12 @@ class Hunt:
     def to_json(self) -> dict[str, Any]:
         """What a result depends on: all but the clock."""
         return {name: value for name, value in asdict(self).items() if name != "minutes"}
+
+
+def _check(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BoundcheckError(
+            f"device={device!r} ({(str(error).splitlines() or [''])[0][:100]})", expected="cpu, or a GPU that is there"
+        ) from None

@@ -9,6 +9,9 @@ from boundcheck.problem import Problem
 from boundcheck.search.hunting.landscape import over_lanes
 from boundcheck.search.judge import Judge
 
+NoDecompositionError: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined, unused-ignore]
+"""torch's error where LAPACK finds no decomposition of some lane's matrix."""
+
 KEPT = 8
 """So many of the best lanes of a climb are kept."""
 
@@ -29,8 +32,11 @@ class Passed:
 
     def look(self, judge: Judge, now: Problem) -> None:
         """Keep the lanes whose ratio is larger than before, with every premise verified."""
-        now = now.settled()
-        low = lower_ratios(judge, now)
+        try:
+            now = now.settled()
+            low = lower_ratios(judge, now)
+        except NoDecompositionError:  # some lane's matrix has no decomposition in floats: this look saw nothing
+            return
         better = low > self.ratios
         self.ratios = torch.where(better, low, self.ratios)
         before, after = self.problem.leaves(), now.leaves()
