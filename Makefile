@@ -65,8 +65,8 @@ figures: $(VENV)/.ready ## draw reports/dose-response.svg: loss of utility along
 
 ABLATED := LE-6i:U LE-6ii:U LE-6iii:U LE-7:U LE-linear:corrected AC-6.2:corrected AC-6.3:corrected AC-quartic:lower
 
-ablations: $(VENV)/.ready ## take the premises away in turn and hunt what is left (about 15 minutes), write reports/ablations
-	$(BIN)/boundcheck ablate $(ABLATED) --structures 3 --lanes 48 --steps 60 --save reports/ablations
+ablations: $(VENV)/.ready ## take the premises away in turn and hunt what is left (about five minutes), write reports/ablations
+	$(BIN)/boundcheck ablate $(ABLATED) --structures 2 --lanes 32 --steps 40 --save reports/ablations
 
 constants: $(VENV)/.ready ## find the constants that are needed: reports/constants.md, .svg, .json (minutes; goes on where it was interrupted)
 	$(BIN)/python -m boundcheck.theorems.local_edits.experiments.constants reports

@@ -9,7 +9,7 @@ which is right for a Gaussian policy alone.
 
 from torch import Tensor
 
-from boundcheck.ablations import ablation, unneeded
+from boundcheck.ablations import ablation, hunted_over, unneeded
 from boundcheck.claim import Sides, premise
 from boundcheck.dynamics import Instability
 from boundcheck.exact import constant
@@ -121,6 +121,9 @@ def fourth_order_ge_with_tail(
 
 
 # --------------------------------------------------------------------------------------------- what no instance can show
+
+OVERLAPPING = instabilities(kinds=["gaussian"], tail=False, overlap="some", cancelled=[0.0, 0.5])
+hunted_over(COEFFICIENT, OVERLAPPING, premise="epsilon is 0")  # the claim's own instances have ε = 0, which a climb keeps
 
 for _claim in (THEOREM_6_2, QUARTIC, COEFFICIENT):
     unneeded(_claim, "epsilon >= 0", "epsilon is a norm")
