@@ -123,7 +123,8 @@ def fourth_order_ge_with_tail(
 # --------------------------------------------------------------------------------------------- what no instance can show
 
 OVERLAPPING = instabilities(kinds=["gaussian"], tail=False, overlap="some", cancelled=[0.0, 0.5])
-hunted_over(COEFFICIENT, OVERLAPPING, premise="epsilon is 0")  # the claim's own instances have ε = 0, which a climb keeps
+# The claim's own instances have ε = 0, which a climb keeps.
+hunted_over(COEFFICIENT, OVERLAPPING, premise="epsilon is 0")
 
 for _claim in (THEOREM_6_2, QUARTIC, COEFFICIENT):
     unneeded(_claim, "epsilon >= 0", "epsilon is a norm")
