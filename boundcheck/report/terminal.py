@@ -6,6 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from boundcheck.exact import exact
 from boundcheck.report.ablations import ablation_table
 from boundcheck.report.tightness import ranking, shown
 from boundcheck.verdict import MEANING, PASSING, Verdict
@@ -114,16 +115,25 @@ def _mutants(entry: Entry) -> str:
 def constants_table(entries: Sequence[Entry]) -> str:
     """Printed, used and found for each constant that scales a side."""
     rows = [
-        [_name(e), c["name"], c["unit"], c["printed"] or "-", c["at"], _number(c["found"]), c["better"]]
+        [_name(e), c["name"], c["unit"], c["printed"] or "-", c["at"], _number(c["found"]), _gap(c), c["better"]]
         for e in entries
         for c in e["constants"]
         if c["better"]
     ]
     if not rows:
         return ""
-    headers = ["claim", "constant", "of", "printed", "checked", "found", "stronger if"]
-    note = "found: what the tightest instance would still allow, whether it was drawn or climbed to."
+    headers = ["claim", "constant", "of", "printed", "checked", "found", "gap", "stronger if"]
+    note = (
+        "found: what the tightest instance would still allow, whether it was drawn or climbed to. gap: how far that is from\n"
+        "what was checked."
+    )
     return "Constants\n" + str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True)) + f"\n{note}"
+
+
+def _gap(constant: Entry) -> str:
+    """How far a constant could move, in per cent of it."""
+    at, found = float(exact(constant["at"])), constant["found"]
+    return "-" if found is None or at == 0 else f"{100 * abs(found / at - 1):.2g} %"
 
 
 def refutations(entries: Sequence[Entry]) -> str:
