@@ -155,7 +155,7 @@ TINY = 2.0**-64
 SIDES: dict[str, Callable[[Numbers], tuple[Any, Any]]] = {
     "AC-6.1:proved": lambda x: (0.5 * x.moved(x.D) ** 2 - cubic(x), x.drop(x.D)),
     "AC-6.1:global": lambda x: (
-        0.5 * (x.moved(x.D) - 0.5 * x.beta * np.linalg.norm(x.D) ** 2) ** 2,
+        0.5 * max(x.moved(x.D) - 0.5 * x.beta * np.linalg.norm(x.D) ** 2, 0.0) ** 2,
         x.drop(x.D),
     ),
     "AC-1.1:proved": lambda x: (0.5 * x.lamd * np.linalg.norm(x.P @ x.D) ** 2 - cubic(x), x.drop(x.D)),
@@ -178,8 +178,11 @@ SIDES: dict[str, Callable[[Numbers], tuple[Any, Any]]] = {
     "AC-6.3:printed": lambda x: (TINY * x.lamd * x.gamma**2, x.order4()),
     "AC-1.3:printed": lambda x: (TINY * x.lamd * x.gamma**2, x.order4()),
     "AC-6.3:undesigned": lambda x: (x.lamd * x.gamma**2 / 1024, x.order4()),
-    "AC-6.3:corrected": lambda x: ((x.gamma - x.beta * (x.v @ x.v)) ** 2 / 8, x.order4()),
-    "AC-quartic:lower": lambda x: (0.5 * (0.5 * x.t**2 * np.linalg.norm(x.accel) - slack(x)) ** 2, x.drop(x.D)),
+    "AC-6.3:corrected": lambda x: (max(x.gamma - x.beta * (x.v @ x.v), 0.0) ** 2 / 8, x.order4()),
+    "AC-quartic:lower": lambda x: (
+        0.5 * max(float(0.5 * x.t**2 * np.linalg.norm(x.accel) - slack(x)), 0.0) ** 2,
+        x.drop(x.D),
+    ),
     "AC-quartic:upper": lambda x: (x.drop(x.D), 0.5 * (0.5 * x.t**2 * np.linalg.norm(x.accel) + slack(x)) ** 2),
     "AC-quartic:window": lambda x: (
         0.5 * (np.linalg.norm(x.accel[: x.d]) * x.t**2) ** 2 / 64,
@@ -200,11 +203,11 @@ SIDES: dict[str, Callable[[Numbers], tuple[Any, Any]]] = {
     ),
     "AC-B4:printed": lambda x: (TINY * x.gamma**2, x.order4()),
     "AC-B4:corrected": lambda x: (
-        (x.gamma - np.sqrt(x.lam1) * turning(x) * np.linalg.norm(x.v) / x.gap) ** 2 / 8,
+        max(x.gamma - np.sqrt(x.lam1) * turning(x) * np.linalg.norm(x.v) / x.gap, 0.0) ** 2 / 8,
         x.order4(),
     ),
     "AC-6.3:survival": lambda x: (
-        (x.gamma - turning(x) * np.linalg.norm(x.v) / np.sqrt(x.lamd)) ** 2 / 8,
+        max(x.gamma - turning(x) * np.linalg.norm(x.v) / np.sqrt(x.lamd), 0.0) ** 2 / 8,
         x.order4(),
     ),
 }

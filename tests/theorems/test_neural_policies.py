@@ -38,7 +38,7 @@ def test_the_sides_of_theorem_6_1_for_a_network(activation: str) -> None:
             square += float(D @ fisher @ D) / len(p.x_eval)
             kl += float((pi * (torch.log_softmax(z, -1) - torch.log_softmax(w, -1))).sum()) / len(p.x_eval)
             worst = max(worst, float((w - z).max() - (w - z).min()))
-        reach = np.sqrt(square) - float(p.beta_eval) * float(D @ D) / (2 * np.sqrt(2))
+        reach = max(np.sqrt(square) - float(p.beta_eval) * float(D @ D) / (2 * np.sqrt(2)), 0.0)
         psi = (np.expm1(-worst) + worst) / worst**2
         assert float(statement.larger) == pytest.approx(kl, rel=1e-8, abs=1e-12)
         assert float(statement.smaller) == pytest.approx(psi * reach**2, rel=1e-6, abs=1e-12)
