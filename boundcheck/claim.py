@@ -7,7 +7,7 @@ by calling `premise`. The framework vmaps it over lanes.
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -158,9 +158,15 @@ def scaled(factor: "str | int | Fraction") -> Callable[[Statement], Statement]:
 
 
 Input = Literal["generated", "real"]
-Refutation = Literal["instance", "order"]
-"""How a false statement falls: by one instance; or, where a constant is left open, by one whose larger side is proved to be 0 or
-less (a coefficient of a power series, say) while the smaller is above 0, so that no constant helps."""
+Refutation = Literal["instance", "order", "ladder", "statistical"]
+"""How a false statement falls.
+
+instance: one instance breaks it. order: it leaves a constant open, and one instance has a larger side that is proved to be 0 or
+less (a coefficient of a power series, say) while the smaller is above 0, so that no constant helps. ladder: it leaves constants
+open, and instances break it at every rung of a ladder of values. statistical: it bounds a probability, and in independent samples
+it failed so often that, were the bound true, so many failures would be less likely than the level that the claim states.
+"""
+Rung = Mapping[str, Fraction]
 Draws = SearchStrategy[Any]
 MutantSpec = Mapping[str, str | int | Fraction] | Callable[[Statement], Statement]
 
@@ -184,6 +190,7 @@ class Claim:
     group: str = ""
     notes: Callable[[Problem], str] | None = None
     undecidable: str = ""
+    ladder: tuple[Rung, ...] = ()
     registered_at: tuple[Path, int] = (Path(), 0)
     dropped: frozenset[str] = frozenset()
 
@@ -270,6 +277,11 @@ def form_without(form: str, dropped: str) -> str:
     return f"{form}{WITHOUT}{plain}"
 
 
+def in_words(rung: Rung) -> str:
+    """Such as `c = 1/2, C = 1/4`."""
+    return ", ".join(f"{name} = {value}" for name, value in rung.items()) or "no constants"
+
+
 _CLAIMS: dict[str, Claim] = {}
 
 
@@ -292,6 +304,7 @@ def theorem(
     group: str = "",
     notes: Callable[[Problem], str] | None = None,
     undecidable: str = "",
+    ladder: Mapping[str, Sequence[str | int | Fraction]] | None = None,
 ) -> Callable[[Callable[..., Statement]], Claim]:
     """Register the decorated function as a claim.
 
@@ -305,11 +318,14 @@ def theorem(
         equality: a strategy of instances on which both sides agree.
         equality_at: of a problem's structure, whether both sides can agree there (`lambda p: p.family.outputs_count == 1`).
             No arithmetic with errors can decide an inequality where it is an equality: such instances are counted apart.
-        refuted_by: for a printed statement that is false: how it falls ("instance", or "order" where no constant helps).
+        refuted_by: for a printed statement that is false: how it falls ("instance", "order", "ladder" or "statistical"; see
+            `Refutation`).
         input: "real" for measured data: such rows inform and never gate.
         group: claims of one group share solved batches and run in one process.
         notes: of the first batch: a sentence that belongs beside the verdict (what measured premises say, what to compare).
         undecidable: what the printed statement says that no finite instance can decide, and why: listed, never faked.
+        ladder: for refuted_by="ladder": values of the constants that the statement leaves open, from the easiest to break to
+            the hardest, which are the defaults: `{"c": ["1/2", "1/4"]}` beside `c=constant("1/4")`.
 
     Raises:
         BoundcheckError: for a key that is taken, or an option that is off.
@@ -348,6 +364,7 @@ def theorem(
             group=group or identifier,
             notes=notes,
             undecidable=undecidable,
+            ladder=_rungs(key, ladder or {}),
             registered_at=_caller(),
         )
         _validate(claim)
@@ -415,7 +432,30 @@ def _mutants(key: str, check: Callable[..., Statement], specs: Mapping[str, Muta
         yield Mutant(name, constants={constant: exact(value) for constant, value in spec.items()})
 
 
+def _rungs(key: str, values: Mapping[str, Sequence[str | int | Fraction]]) -> tuple[Rung, ...]:
+    if len({len(column) for column in values.values()}) > 1:
+        raise BoundcheckError(f"the ladder of {key} has columns of different lengths", expected="a value for each rung")
+    return tuple(dict(zip(values, map(exact, rung), strict=True)) for rung in zip(*values.values(), strict=True))
+
+
+def _validate_ladder(claim: Claim) -> None:
+    if (claim.refuted_by == "ladder") != bool(claim.ladder):
+        raise BoundcheckError(
+            f"{claim.key} has refuted_by={claim.refuted_by!r} and a ladder of {len(claim.ladder)} rungs",
+            expected='refuted_by="ladder" with ladder={"c": ["1/2", "1/4", …]}, or neither',
+        )
+    if not claim.ladder:
+        return
+    hardest = {name: claim.constants[name].value for name in claim.ladder[-1] if name in claim.constants}
+    if hardest != dict(claim.ladder[-1]):
+        raise BoundcheckError(
+            f"the last rung of {claim.key} is {in_words(claim.ladder[-1])}, its constants are {in_words(hardest)}",
+            expected="the hardest rung last, and its values as the constants' defaults",
+        )
+
+
 def _validate(claim: Claim) -> None:
+    _validate_ladder(claim)
     if claim.input not in get_args(Input):
         raise BoundcheckError(f"input={claim.input!r} on {claim.key}", expected=f"one of {', '.join(get_args(Input))}")
     for mutant in claim.mutants:

@@ -180,6 +180,10 @@ class Problem:
     derived: ClassVar[tuple[str, ...]] = ()
     """Leaves that follow from the others (the limit of a descent). `settled` computes them; nobody else may change them."""
 
+    sampled: ClassVar[tuple[str, ...]] = ()
+    """Leaves that are random samples, by whose frequencies a claim judges a probability. Nobody may choose them, nor choose the
+    other leaves after a look at them: such a problem is neither climbed nor simplified."""
+
     def admissible(self) -> Tensor:
         """Which instances are ones that the claim's statement is about: bool `[lanes]`; all, unless a class knows better.
 

@@ -270,7 +270,8 @@ class _Recorder:
         hunted = entry["hunted"]
         broken = [one | {"counterexample": below(one["counterexample"])} for one in entry["ablations"]]
         instance = hunted and hunted | {"instance": below(hunted["instance"])}
-        return entry | files | {"hunted": instance, "ablations": broken}
+        rungs = [rung | {"counterexample": below(rung["counterexample"])} for rung in entry["ladder"]]
+        return entry | files | {"hunted": instance, "ablations": broken, "ladder": rungs}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:

@@ -1,5 +1,6 @@
 """Hypothesis strategies: models, covariances, fine-tuning sets, policies, flows. Each draws a small recipe; see README.md."""
 
+from boundcheck.strategies.blocks import Blocks, blocks
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.directions import directions, projected_lengths, turned_directions
 from boundcheck.strategies.eigenspaces import spectral_pairs
@@ -20,9 +21,11 @@ from boundcheck.strategies.tilts import tilts
 from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
 
 __all__ = [
+    "Blocks",
     "CovariancePairs",
     "Covariances",
     "adam_fits",
+    "blocks",
     "covariance_pairs",
     "covariances",
     "curved_models",

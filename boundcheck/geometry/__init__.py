@@ -25,6 +25,7 @@ from boundcheck.geometry.spectrum import (
     solve,
 )
 from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
+from boundcheck.geometry.tails import binomial_logs, cantelli, hermite_kurtosis, surprise
 from boundcheck.geometry.tilting import divergence, exponential_remainder, spread
 from boundcheck.geometry.whitened import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 
@@ -48,6 +49,8 @@ __all__ = [
     "TangentOverlaps",
     "TwoLayer",
     "WhitenedPolicy",
+    "binomial_logs",
+    "cantelli",
     "curvature_coupling",
     "divergence",
     "eigenvalues",
@@ -55,6 +58,7 @@ __all__ = [
     "family_overlaps",
     "fisher_information",
     "free_of_unit",
+    "hermite_kurtosis",
     "instability_condition",
     "largest_eigenvalue",
     "largest_singular_value",
@@ -73,6 +77,7 @@ __all__ = [
     "softplus",
     "solve",
     "spread",
+    "surprise",
     "symmetric",
     "tangent_kernel",
     "tangent_overlap",

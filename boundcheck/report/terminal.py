@@ -146,9 +146,18 @@ def refutations(entries: Sequence[Entry]) -> str:
             f"    {e['reason']}",
             f"    simplest: {e['counterexample']}",
             *([f"    worst:    {e['worst_counterexample']}"] if _has_another(e) else []),
+            *(_rung(rung) for rung in e["ladder"]),
         ]
     lines += ["Look at one, and prove it again, with: boundcheck replay FILE"] if fallen else []
     return "\n".join(["Counterexamples", *lines]) if lines else ""
+
+
+def _rung(rung: Entry) -> str:
+    """One rung of a ladder: its constants, the sides there, and the instance."""
+    constants = ", ".join(f"{name} = {value}" for name, value in rung["constants"].items())
+    if not rung["certified"]:
+        return f"    at {constants}: still stands"
+    return f"    at {constants}: {_number(rung['left'])} > {_number(rung['right'])}, {rung['counterexample']}"
 
 
 def _has_another(entry: Entry) -> bool:

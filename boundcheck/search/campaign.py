@@ -18,6 +18,7 @@ from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.evidence import Kind
 from boundcheck.search.hunting import Extreme, Hunt, hunt
 from boundcheck.search.judge import Judge
+from boundcheck.search.ladder import Ladder
 from boundcheck.search.tally import Tally
 from boundcheck.verdict import BREAKING, Judgement, Status, Verdict
 
@@ -100,6 +101,7 @@ class _Campaign:
         self.tally = Tally(claim)
         self.judge = Judge(claim, 0 if claim.input == "real" else options.profile.proofs)  # real rows only inform
         self.finder = Finder(claim, options.counterexamples, options.seed, options.device)
+        self.ladder = Ladder(claim, options.counterexamples, options.seed, options.device)
         self.notes = f"Not decided by instances: {claim.undecidable}" if claim.undecidable else ""
         self.extreme: Extreme | None = None
         self.extreme_file: Path | None = None
@@ -107,18 +109,22 @@ class _Campaign:
         self._seen: set[Any] = set()
         self._tightest: list[tuple[float, Any]] = []
         self._noted = False
+        self._sampled = False
 
     def explore(self) -> None:
         """Draw structures until the tally is done or the budget is spent."""
 
         def visit(drawn: Any) -> None:
-            if self.tally.done(self.options.profile) or self._again(drawn):
+            if self._seen_enough() or self._again(drawn):
                 return
             self.tally.drawn += 1
             for first in self._offsets(drawn):
                 self._count(drawn, first)
 
         over(self.claim.over, visit, self.options.profile.examples, self.options.seed)
+
+    def _seen_enough(self) -> bool:
+        return self.tally.done(self.options.profile) and self.ladder.climbed
 
     def _again(self, drawn: Any) -> bool:
         """Whether this recipe was drawn before: the same lanes are no new evidence."""
@@ -149,6 +155,8 @@ class _Campaign:
         judgement = self.judge(problem, most=self._proofs_a_batch())
         self.tally.add(judgement, problem.identity(), can_be_equal=self.judge.can_be_equal(problem))
         self.finder.look(drawn, problem, judgement)
+        self.ladder.look(drawn, problem, self.judge)
+        self._sampled |= bool(problem.sampled)
         self._note_tightness(drawn, judgement)
         self._try_mutants(problem, judgement)
         if self.claim.notes and not self._noted:
@@ -190,7 +198,7 @@ class _Campaign:
     def hunt(self) -> None:
         """Climb towards the worst case. What is found is judged and counted like any other instance."""
         climbs = self.options.profile.climbs
-        wanted = self.claim.input == "generated" and climbs.structures > 0 and not self.tally.broken
+        wanted = self._movable and climbs.structures > 0 and not self.tally.broken
         if not wanted or self.judge.evaluator.unknown or not (self._tightest or self.claim.refuted_by):
             return
         budget = self._budget(climbs)
@@ -212,7 +220,7 @@ class _Campaign:
 
     def ablate(self) -> None:
         """Take away each premise in turn, if that is asked for, and hunt what is left."""
-        wanted = self.claim.input == "generated" and self.claim.refuted_by is None and self.tally.held > 0
+        wanted = self._movable and self.claim.refuted_by is None and self.tally.held > 0
         if not (wanted and self.options.ablate.structures):
             return
         budget, folder = self._budget(self.options.ablate), self.options.counterexamples
@@ -221,6 +229,11 @@ class _Campaign:
                 self.ablations.append(found.to_json())
         except Exception as error:  # what was found stands
             self.notes = f"{self.notes} Taking premises away ended early: {_told(error, self.claim)}.".strip()
+
+    @property
+    def _movable(self) -> bool:
+        """Whether the instances' numbers may be chosen."""
+        return self.claim.input == "generated" and not self._sampled
 
     def _budget(self, climbs: Climbs) -> Hunt:
         return Hunt(climbs.structures, climbs.lanes, climbs.steps, self.options.seed, self.options.device)
@@ -234,6 +247,7 @@ class _Campaign:
         self.tally.certified = self.finder.certified
         self.tally.no_constant_helps = self.finder.no_constant_helps
         self.tally.uncertified_because = self.finder.reason
+        self.tally.standing = self.ladder.standing()
         verdict, reason = self.tally.verdict(self.options.profile)
         unknown = sorted(self.judge.evaluator.unknown)
         if unknown:
@@ -288,6 +302,7 @@ class _Campaign:
                 "lived": [name for name, caught in tally.caught.items() if not caught],
             },
             "ablations": self.ablations,
+            "ladder": self.ladder.to_json(self.finder),
             "notes": self.notes,
             "counterexample": self._stored("simplest") or self._stored("worst"),
             "worst_counterexample": self._stored("worst"),

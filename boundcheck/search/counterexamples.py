@@ -5,7 +5,7 @@ The first breaking instance of a campaign is stored before the campaign goes on,
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +19,7 @@ from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem, Recipe
 from boundcheck.record import store_counterexample
+from boundcheck.rigor import Enclosure
 from boundcheck.search.certify import Certificate
 from boundcheck.search.evidence import Kind, evidence
 from boundcheck.search.instance import OneInstance
@@ -77,6 +78,8 @@ class Finder:
     reason: str = ""
     unstored: str = ""
     stored: dict[Kind, Path] = field(default_factory=dict)
+    sides: tuple[float | None, float | None] = (None, None)
+    label: str = ""
     _attempts: int = 0
     _first: float = 0.0
     _worst: _Instance | None = None
@@ -115,8 +118,12 @@ class Finder:
         if self._worst.badness > self._first or not self.certified:
             self._keep("worst", self._worst)
         shrunk = self._shrunk() or self._worst
-        simple = simplify(shrunk.problem, self._breaks, candidates=SETTLED if shrunk.problem.derived else CANDIDATES)
-        candidates = [_Instance(simple, f"{shrunk.drawn}, simplified", 0.0), shrunk]
+        candidates = [shrunk]
+        if not shrunk.problem.sampled:  # samples are as they fell
+            simple = simplify(
+                shrunk.problem, self._breaks, candidates=SETTLED if shrunk.problem.derived else CANDIDATES
+            )
+            candidates = [_Instance(simple, f"{shrunk.drawn}, simplified", 0.0), shrunk]
         for candidate in candidates:
             if self._keep("simplest", candidate):
                 return
@@ -140,6 +147,8 @@ class Finder:
                 self.claim, kind, instance.problem, screened, certificate, drawn=instance.drawn, seed=self.seed
             )
             self.stored[kind] = store_counterexample(self.folder, record)
+            if kind == "worst":
+                self.sides, self.label = (finite(screened.smaller), finite(screened.larger)), instance.drawn
         except BoundcheckError as error:  # what was found stands, stored or not
             self.unstored = str(error)
 
@@ -198,6 +207,12 @@ class Finder:
         for margin in margins:
             broken &= margin >= 0
         return broken
+
+
+def finite(side: Enclosure) -> float | None:
+    """The middle of a side of a batch of one, where JSON can hold it."""
+    value = float(side.mid[0])
+    return value if isfinite(value) else None
 
 
 def _worst_first(judgement: Judgement) -> list[int]:

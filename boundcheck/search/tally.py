@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from boundcheck.claim import Claim, Stance
+from boundcheck.claim import Claim, Stance, in_words
 from boundcheck.profiles import Profile
 from boundcheck.search.hunting.extreme import Extreme
 from boundcheck.verdict import BREAKING, HOLDING, Judgement, Status, Verdict
@@ -39,6 +39,7 @@ class Tally:
     certified: int = 0
     uncertified_because: str = ""
     no_constant_helps: bool = False
+    standing: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.caught = {mutant.name: False for mutant in self.claim.mutants}
@@ -142,6 +143,8 @@ class Tally:
         verdict, reason = self._violation()
         if verdict is not Verdict.VIOLATED:
             return Verdict.UNREFUTED, reason
+        if self.claim.refuted_by == "ladder":
+            return self._climbed(reason)
         if self.claim.refuted_by != "order":
             return Verdict.REFUTED, reason
         if self.no_constant_helps:
@@ -150,6 +153,12 @@ class Tally:
             Verdict.UNREFUTED,
             f"{reason}, but a smaller constant may hold: its larger side was nowhere proved to be 0 or less",
         )
+
+    def _climbed(self, reason: str) -> tuple[Verdict, str]:
+        rungs = [in_words(rung) for rung in self.claim.ladder]
+        if self.standing:
+            return Verdict.UNREFUTED, f"{reason}, but nothing certified breaks it at {'; '.join(self.standing)}"
+        return Verdict.REFUTED, f"{reason}; it falls on every rung from {rungs[0]} to {rungs[-1]} ({len(rungs)} rungs)"
 
     def _no_holds(self) -> tuple[Verdict, str]:
         rates = ", ".join(f"{name}: {count}/{self.stated[name]}" for name, count in self.accepted.items())

@@ -5,10 +5,21 @@ from boundcheck.theorems.local_edits import (
     definition_4,
     lemma_6,
     lemma_8,
+    linear_regression,
     linear_setting,
     shorter_path,
     theorem_7,
 )
 from boundcheck.theorems.local_edits.experiments import digits
 
-__all__ = ["ablations", "definition_4", "digits", "lemma_6", "lemma_8", "linear_setting", "shorter_path", "theorem_7"]
+__all__ = [
+    "ablations",
+    "definition_4",
+    "digits",
+    "lemma_6",
+    "lemma_8",
+    "linear_regression",
+    "linear_setting",
+    "shorter_path",
+    "theorem_7",
+]

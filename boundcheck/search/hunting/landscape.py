@@ -50,6 +50,12 @@ class Landscape:
         self, claim: Claim, problem: Problem, ranges: Ranges | None = None, *, differentiable: bool = True
     ) -> None:
         check_leaves(problem)
+        if problem.sampled:
+            raise BoundcheckError(
+                f"{claim.key} is judged by random samples ({', '.join(problem.sampled)})",
+                expected="a claim whose numbers are all free",
+                remedy="draw more: an instance that is chosen after a look at its samples proves nothing about a probability",
+            )
         self._differentiable = differentiable
         self._claim = claim
         self._ranges = ranges or Ranges.seen(problem)

@@ -1,0 +1,75 @@
+"""Tails of distributions as formulas that a claim may use: Cantelli's inequality, the binomial law, Hermite polynomials."""
+
+from functools import cache
+from math import factorial
+
+import torch
+from torch import Tensor
+
+NEVER = -1e9
+"""Stands for the logarithm of a term that is left out."""
+
+
+def cantelli(mean: Tensor, variance: Tensor) -> Tensor:
+    """At most Pr[V < 0] for any V of this mean and variance: mean²/(mean² + variance) where the mean is below 0, else 0."""
+    below = (-mean).clamp(min=0)
+    return below.square() / (below.square() + variance)
+
+
+def binomial_logs(trials: int, log_odds: Tensor, most: int) -> Tensor:
+    """log(C(N, j)·odds^j) for j = 0, …, most: `[most + 1]`. Pr[Bin(N, p) = j] is this times (1 - p)^N, odds = p/(1 - p)."""
+    j = torch.arange(1, most + 1, dtype=log_odds.dtype, device=log_odds.device)
+    steps = torch.log((trials + 1 - j) / j) + log_odds
+    return torch.cat([torch.zeros_like(log_odds).unsqueeze(0), torch.cumsum(steps, 0)])
+
+
+def surprise(count: Tensor, trials: int, log_probability: Tensor) -> Tensor:
+    """-log Pr[Bin(N, p) >= count]: how surprising so many failures are, were each to happen with probability p.
+
+    Args:
+        count: how many of the trials failed, a whole number as a float `[]`. trials: N.
+        log_probability: log p < 0 `[]`.
+
+    """
+    p = torch.exp(log_probability)
+    log_rest = torch.log1p(-p)
+    logs = binomial_logs(trials, log_probability - log_rest, trials) + trials * log_rest
+    j = torch.arange(trials + 1, dtype=logs.dtype, device=logs.device)
+    kept = torch.where(j >= count, logs, torch.full_like(logs, NEVER))
+    top = kept.amax()
+    total = top + torch.log(torch.exp(kept - top).sum())
+    return torch.where(count > 0, -total, torch.zeros_like(total))
+
+
+@cache
+def hermite_kurtosis(degree: int) -> int:
+    """E[h⁴] for the orthonormal Hermite polynomial of this degree, of a standard normal number: 1, 3, 15, 93, 639, …"""
+    square = _product(_hermite(degree), _hermite(degree))
+    fourth = _product(square, square)
+    moment = sum(c * _normal_moment(k) for k, c in enumerate(fourth))
+    return moment // factorial(degree) ** 2
+
+
+def _hermite(degree: int) -> list[int]:
+    """Coefficients of He_degree, lowest first."""
+    before, now = [0], [1]
+    for k in range(degree):
+        shifted = [0, *now]
+        before, now = (
+            now,
+            [a - k * b for a, b in zip(shifted, [*before, *[0] * (len(shifted) - len(before))], strict=True)],
+        )
+    return now
+
+
+def _product(left: list[int], right: list[int]) -> list[int]:
+    result = [0] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            result[i + j] += a * b
+    return result
+
+
+def _normal_moment(k: int) -> int:
+    """E[xᵏ] of a standard normal x."""
+    return 0 if k % 2 else factorial(k) // (2 ** (k // 2) * factorial(k // 2))

@@ -1,0 +1,170 @@
+"""Spectra too long to write down: a covariance is a few eigenvalues, each of which occurs any number of times.
+
+Two covariances that share their eigenvectors, in dimensions up to 10¹⁵, are a handful of numbers. So are the Gram matrices of
+samples: m standard normal rows of length n have G·Gᵀ = L·Lᵀ with L lower triangular, its entries independent, standard normal
+below the diagonal and the roots of χ²(n), χ²(n - 1), … on it (Bartlett). What a matrix of n columns would take to sample,
+m²/2 numbers do.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from boundcheck.errors import BoundcheckError
+from boundcheck.geometry import hermite_kurtosis
+from boundcheck.problem import Problem
+from boundcheck.strategies.lanes import LaneStream
+from boundcheck.strategies.sizes import SEEDS, require_sizes
+
+LARGEST_BLOCK = 1e15
+DEEPEST = 1e-10
+"""Eigenvalues lie between this and 1."""
+
+MOSTLY = 0.75
+SINGLE = 0.3
+"""Share of the blocks that are one dimension alone."""
+
+MOST_DEGREE = 4
+
+
+@dataclass(frozen=True)
+class Blocks(Problem):
+    """Covariances Σ_1 and Σ_2 with common eigenvectors: q blocks, block l of n_l dimensions with eigenvalues λ_l and μ_l; and
+    m samples.
+
+    Leaves, without the lane axis: first `[q]` (λ > 0), second `[q]` (μ >= 0), sizes `[q]` (n, whole numbers), samples `[]`
+    (m, whole). Structure: degrees, a digit for each block. Degree 1: the coordinates themselves, of a normal vector. Degree
+    k: features, n_l orthonormal Hermite polynomials of degree k, each of a coordinate of its own; λ_l and μ_l are then the
+    eigenvalues of the second moments of the features, under the source and under the target.
+    """
+
+    first: Tensor
+    second: Tensor
+    sizes: Tensor
+    samples: Tensor
+    degrees: str
+
+    def __post_init__(self) -> None:
+        """A stored instance may say anything."""
+        known = isinstance(self.degrees, str) and set(self.degrees) <= set("1234")
+        if not known or len(self.degrees) != self.first.shape[-1]:
+            raise BoundcheckError(
+                f"degrees={self.degrees!r} for {self.first.shape[-1]} blocks", expected="a digit from 1 to 4 for each"
+            )
+
+    def admissible(self) -> Tensor:
+        whole = (self.sizes == self.sizes.round()).all(-1) & (self.samples == self.samples.round())
+        positive = (self.first > 0).all(-1) & (self.second >= 0).all(-1) & (self.sizes >= 1).all(-1)
+        return whole & positive & (self.samples >= 1)
+
+    @property
+    def spread(self) -> Tensor:
+        """Var(h²) of a block's features: 2 for coordinates `[q]`."""
+        return self.first.new_tensor([float(hermite_kurtosis(int(degree)) - 1) for degree in self.degrees])
+
+    @property
+    def trace(self) -> Tensor:
+        """Tr Σ_1."""
+        return (self.sizes * self.first).sum(-1)
+
+    @property
+    def norm(self) -> Tensor:
+        """‖Σ_1‖."""
+        return self.first.amax(-1)
+
+    @property
+    def effective_dimension(self) -> Tensor:
+        """d_eff(Σ_1) = Tr(Σ_1)²/Tr(Σ_1²)."""
+        return self.trace.square() / (self.sizes * self.first.square()).sum(-1)
+
+    @property
+    def intrinsic_dimension(self) -> Tensor:
+        """r(Σ_1) = Tr(Σ_1)/‖Σ_1‖."""
+        return self.trace / self.norm
+
+    @property
+    def product_trace(self) -> Tensor:
+        """Tr(Σ_1·Σ_2)."""
+        return (self.sizes * self.first * self.second).sum(-1)
+
+    @property
+    def mixed_effective_dimension(self) -> Tensor:
+        """d_eff of Σ_1^½·Σ_2·Σ_1^½."""
+        return self.product_trace.square() / (self.sizes * (self.first * self.second).square()).sum(-1)
+
+
+@dataclass(frozen=True)
+class BlocksRecipe:
+    """The structure of a batch of Blocks.
+
+    Attributes:
+        degrees: a digit for each block (see `Blocks.degrees`).
+        share: in most lanes there are at most so many samples for each effective dimension, and not much fewer.
+        seed: of the lanes.
+
+    """
+
+    degrees: str
+    share: float = 1.0
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """The blocks' degrees."""
+        return f"{len(self.degrees)} blocks" + ("" if set(self.degrees) == {"1"} else f" of degrees {self.degrees}")
+
+    def build(self, lanes: int, first: int = 0) -> Blocks:
+        """Lanes first, …, first + lanes - 1."""
+        stream = LaneStream(self.seed, lanes, first)
+        q = len(self.degrees)
+        sizes = _sizes(stream, q)
+        parts, levels = _levels(stream, q) / sizes, _levels(stream, q)
+        values = torch.where(
+            (stream.uniform() < 0.5)[:, None], parts, levels
+        )  # of the trace, or eigenvalues themselves
+        unseen = (stream.uniform() < 0.5)[:, None] & (stream.uniform(q) < 0.5)
+        second = torch.where(unseen, 0.0, _levels(stream, q))
+        ones = torch.ones(lanes, dtype=torch.float64)
+        bare = Blocks(values, second, sizes, ones, self.degrees)
+        room = torch.minimum(bare.effective_dimension, torch.nan_to_num(bare.mixed_effective_dimension, nan=1.0))
+        part = torch.where(
+            stream.uniform() < MOSTLY, self.share * stream.log_uniform(0.25, 1.0), stream.log_uniform(1e-4, 1.0)
+        )
+        return bare.with_leaves(bare.leaves() | {"samples": (room * part).floor().clamp(min=1)})
+
+
+def _levels(stream: LaneStream, q: int) -> Tensor:
+    """Numbers from 1 down, spread over as many decades as the lane happens to have."""
+    depth = stream.uniform()[:, None] * -math.log(DEEPEST)
+    return torch.exp(-depth * stream.uniform(q))
+
+
+def _sizes(stream: LaneStream, q: int) -> Tensor:
+    """Sizes of the blocks: single dimensions, and any order of magnitude up to the lane's own."""
+    top = torch.maximum(stream.uniform(), stream.uniform())[:, None] * math.log(LARGEST_BLOCK)
+    logs = torch.maximum(stream.uniform(q), stream.uniform(q)) * top
+    return torch.where(stream.uniform(q) < SINGLE, 1.0, torch.exp(logs).floor()).clamp(min=1)
+
+
+def blocks(*, max_blocks: int = 4, max_degree: int = 1, share: float = 1.0) -> st.SearchStrategy[BlocksRecipe]:
+    """Pairs of covariances with common eigenvectors, in up to 10¹⁵ dimensions, and a number of samples up to the effective
+    dimensions.
+
+    A few large eigenvalues over a long flat tail, low rank plus noise, blocks of any size: every ratio occurs.
+
+    Args:
+        max_blocks: most distinct pairs of eigenvalues. max_degree: of the features (1: coordinates of a normal vector).
+        share: samples for each effective dimension, in most lanes between a quarter of this and this.
+
+    """
+    require_sizes(least=1, max_blocks=max_blocks, max_degree=max_degree)
+    if max_degree > MOST_DEGREE:
+        raise BoundcheckError(f"max_degree={max_degree}", expected=f"at most {MOST_DEGREE}")
+    least = min(2, max_blocks)
+    digits = st.one_of(
+        st.text("1234"[:max_degree], min_size=n, max_size=n) for n in (least, *range(least, max_blocks + 1), 1)
+    )
+    return st.builds(BlocksRecipe, degrees=digits, share=st.just(share), seed=SEEDS)
