@@ -163,8 +163,6 @@ def blocks(*, max_blocks: int = 4, max_degree: int = 1, share: float = 1.0) -> s
     require_sizes(least=1, max_blocks=max_blocks, max_degree=max_degree)
     if max_degree > MOST_DEGREE:
         raise BoundcheckError(f"max_degree={max_degree}", expected=f"at most {MOST_DEGREE}")
-    least = min(2, max_blocks)
-    digits = st.one_of(
-        st.text("1234"[:max_degree], min_size=n, max_size=n) for n in (least, *range(least, max_blocks + 1), 1)
-    )
+    counts = [min(2, max_blocks), *range(min(2, max_blocks), max_blocks + 1), 1]
+    digits = st.sampled_from(counts).flatmap(lambda n: st.text("1234"[:max_degree], min_size=n, max_size=n))
     return st.builds(BlocksRecipe, degrees=digits, share=st.just(share), seed=SEEDS)

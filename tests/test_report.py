@@ -24,6 +24,7 @@ ENTRY = {
     "premises": [{"name": "easy", "accepted": 390, "stated": 400}, {"name": "hard", "accepted": 150, "stated": 200}],
     "tightness": {"p50": 0.5, "max": 0.99, "histogram": None},
     "attained": True,
+    "ladder": [],
     "hunted": {"status": "HOLDS", "ratio": [0.999, 0.999], "attained": False, "truncated": False, "label": "dim=2"},
     "constants": [
         {"name": "c", "at": "1/4", "unit": "x", "better": "smaller", "printed": "1/3", "proved": "1/4", "found": 0.2475}
