@@ -439,10 +439,11 @@ def _rungs(key: str, values: Mapping[str, Sequence[str | int | Fraction]]) -> tu
 
 
 def _validate_ladder(claim: Claim) -> None:
-    if (claim.refuted_by == "ladder") != bool(claim.ladder):
+    missing = claim.refuted_by == "ladder" and not claim.ladder
+    if missing or (claim.ladder and claim.refuted_by not in ("ladder", "statistical")):
         raise BoundcheckError(
             f"{claim.key} has refuted_by={claim.refuted_by!r} and a ladder of {len(claim.ladder)} rungs",
-            expected='refuted_by="ladder" with ladder={"c": ["1/2", "1/4", …]}, or neither',
+            expected='refuted_by="ladder" (or "statistical") with ladder={"c": ["1/2", "1/4", …]}, or neither',
         )
     if not claim.ladder:
         return

@@ -17,6 +17,7 @@ from boundcheck.strategies.models import (
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
+from boundcheck.strategies.sampled_blocks import SampledGrams, SampledRows, sampled_grams, sampled_rows
 from boundcheck.strategies.tilts import tilts
 from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
 
@@ -24,6 +25,8 @@ __all__ = [
     "Blocks",
     "CovariancePairs",
     "Covariances",
+    "SampledGrams",
+    "SampledRows",
     "adam_fits",
     "blocks",
     "covariance_pairs",
@@ -46,6 +49,8 @@ __all__ = [
     "quadratic_models",
     "reference_policies",
     "relaxed_instabilities",
+    "sampled_grams",
+    "sampled_rows",
     "setups",
     "shaped_policies",
     "skill_steps",

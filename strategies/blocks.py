@@ -1,9 +1,6 @@
 """Spectra too long to write down: a covariance is a few eigenvalues, each of which occurs any number of times.
 
-Two covariances that share their eigenvectors, in dimensions up to 10¹⁵, are a handful of numbers. So are the Gram matrices of
-samples: m standard normal rows of length n have G·Gᵀ = L·Lᵀ with L lower triangular, its entries independent, standard normal
-below the diagonal and the roots of χ²(n), χ²(n - 1), … on it (Bartlett). What a matrix of n columns would take to sample,
-m²/2 numbers do.
+Two covariances that share their eigenvectors, in dimensions up to 10¹⁵, are a handful of numbers.
 """
 
 import math
@@ -27,7 +24,7 @@ MOSTLY = 0.75
 SINGLE = 0.3
 """Share of the blocks that are one dimension alone."""
 
-MOST_DEGREE = 4
+DEGREES = "1234"
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Blocks(Problem):
 
     def __post_init__(self) -> None:
         """A stored instance may say anything."""
-        known = isinstance(self.degrees, str) and set(self.degrees) <= set("1234")
+        known = isinstance(self.degrees, str) and set(self.degrees) <= set(DEGREES)
         if not known or len(self.degrees) != self.first.shape[-1]:
             raise BoundcheckError(
                 f"degrees={self.degrees!r} for {self.first.shape[-1]} blocks", expected="a digit from 1 to 4 for each"
@@ -92,8 +89,13 @@ class Blocks(Problem):
 
     @property
     def mixed_effective_dimension(self) -> Tensor:
-        """d_eff of Σ_1^½·Σ_2·Σ_1^½."""
+        """d_eff(A) of A = Σ_1^½·Σ_2·Σ_1^½."""
         return self.product_trace.square() / (self.sizes * (self.first * self.second).square()).sum(-1)
+
+    @property
+    def mixed_intrinsic_dimension(self) -> Tensor:
+        """r(A) = Tr(A)/‖A‖."""
+        return self.product_trace / (self.first * self.second).amax(-1)
 
 
 @dataclass(frozen=True)
@@ -119,21 +121,23 @@ class BlocksRecipe:
     def build(self, lanes: int, first: int = 0) -> Blocks:
         """Lanes first, …, first + lanes - 1."""
         stream = LaneStream(self.seed, lanes, first)
-        q = len(self.degrees)
-        sizes = _sizes(stream, q)
-        parts, levels = _levels(stream, q) / sizes, _levels(stream, q)
-        values = torch.where(
-            (stream.uniform() < 0.5)[:, None], parts, levels
-        )  # of the trace, or eigenvalues themselves
-        unseen = (stream.uniform() < 0.5)[:, None] & (stream.uniform(q) < 0.5)
-        second = torch.where(unseen, 0.0, _levels(stream, q))
-        ones = torch.ones(lanes, dtype=torch.float64)
-        bare = Blocks(values, second, sizes, ones, self.degrees)
+        bare = spectra(stream, self.degrees)
         room = torch.minimum(bare.effective_dimension, torch.nan_to_num(bare.mixed_effective_dimension, nan=1.0))
         part = torch.where(
             stream.uniform() < MOSTLY, self.share * stream.log_uniform(0.25, 1.0), stream.log_uniform(1e-4, 1.0)
         )
         return bare.with_leaves(bare.leaves() | {"samples": (room * part).floor().clamp(min=1)})
+
+
+def spectra(stream: LaneStream, degrees: str) -> Blocks:
+    """Both spectra, and one sample."""
+    q = len(degrees)
+    sizes = _sizes(stream, q)
+    parts, levels = _levels(stream, q) / sizes, _levels(stream, q)
+    first = torch.where((stream.uniform() < 0.5)[:, None], parts, levels)  # of the trace, or eigenvalues themselves
+    unseen = (stream.uniform() < 0.5)[:, None] & (stream.uniform(q) < 0.5)
+    second = torch.where(unseen, 0.0, _levels(stream, q))
+    return Blocks(first, second, sizes, torch.ones(stream.lanes, dtype=torch.float64), degrees)
 
 
 def _levels(stream: LaneStream, q: int) -> Tensor:
@@ -149,20 +153,22 @@ def _sizes(stream: LaneStream, q: int) -> Tensor:
     return torch.where(stream.uniform(q) < SINGLE, 1.0, torch.exp(logs).floor()).clamp(min=1)
 
 
-def blocks(*, max_blocks: int = 4, max_degree: int = 1, share: float = 1.0) -> st.SearchStrategy[BlocksRecipe]:
-    """Pairs of covariances with common eigenvectors, in up to 10¹⁵ dimensions, and a number of samples up to the effective
-    dimensions.
+def blocks(*, max_blocks: int = 4, degrees: str = "1", share: float = 1.0) -> st.SearchStrategy[BlocksRecipe]:
+    """Pairs of covariances with common eigenvectors, in up to 10¹⁵ dimensions, and samples up to the effective dimensions.
 
     A few large eigenvalues over a long flat tail, low rank plus noise, blocks of any size: every ratio occurs.
 
     Args:
-        max_blocks: most distinct pairs of eigenvalues. max_degree: of the features (1: coordinates of a normal vector).
+        max_blocks: most distinct pairs of eigenvalues.
+        degrees: which degrees features may have, as digits ("1": coordinates of a normal vector).
         share: samples for each effective dimension, in most lanes between a quarter of this and this.
 
     """
-    require_sizes(least=1, max_blocks=max_blocks, max_degree=max_degree)
-    if max_degree > MOST_DEGREE:
-        raise BoundcheckError(f"max_degree={max_degree}", expected=f"at most {MOST_DEGREE}")
+    require_sizes(least=1, max_blocks=max_blocks)
+    if not degrees or not set(degrees) <= set(DEGREES):
+        raise BoundcheckError(f"degrees={degrees!r}", expected=f"digits from {DEGREES}")
+    if not 0 < share <= 1:
+        raise BoundcheckError(f"share={share}", expected="a number in (0, 1]")
     counts = [min(2, max_blocks), *range(min(2, max_blocks), max_blocks + 1), 1]
-    digits = st.sampled_from(counts).flatmap(lambda n: st.text("1234"[:max_degree], min_size=n, max_size=n))
+    digits = st.sampled_from(counts).flatmap(lambda n: st.text(degrees, min_size=n, max_size=n))
     return st.builds(BlocksRecipe, degrees=digits, share=st.just(share), seed=SEEDS)

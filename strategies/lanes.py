@@ -41,6 +41,14 @@ class LaneStream:
         """Numbers in [low, high) with a uniform logarithm: `[lanes]`."""
         return torch.exp(self.uniform(low=float(np.log(low)), high=float(np.log(high))))
 
+    def chi_square(self, freedom: Tensor) -> Tensor:
+        """χ² numbers of these degrees of freedom `[lanes, …]`, any size; 0 where there are none."""
+        drawn = [
+            np.where(f > 0, g.chisquare(np.maximum(f, 1.0)), 0.0)
+            for g, f in zip(self._generators, freedom.cpu().numpy(), strict=True)
+        ]
+        return _on_device(np.stack(drawn))
+
     def choice(self, *options: float) -> Tensor:
         """One of the options a lane, each as likely: `[lanes]`."""
         return torch.tensor(options, dtype=torch.float64)[(self.uniform() * len(options)).long()]

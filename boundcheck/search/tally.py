@@ -143,7 +143,7 @@ class Tally:
         verdict, reason = self._violation()
         if verdict is not Verdict.VIOLATED:
             return Verdict.UNREFUTED, reason
-        if self.claim.refuted_by == "ladder":
+        if self.claim.ladder:
             return self._climbed(reason)
         if self.claim.refuted_by != "order":
             return Verdict.REFUTED, reason

@@ -1,10 +1,11 @@
 """Appendix B.1, linear regression."""
 
+import torch
 from torch import Tensor
 
-from boundcheck.claim import Sides, Stance, theorem
+from boundcheck.claim import Sides, Stance, premise, theorem
 from boundcheck.exact import constant
-from boundcheck.strategies import Blocks, blocks
+from boundcheck.strategies import Blocks, SampledGrams, blocks, sampled_grams
 from boundcheck.theorems.local_edits.regression import (
     failure_allowed,
     few_samples,
@@ -13,7 +14,14 @@ from boundcheck.theorems.local_edits.regression import (
     small_overlap,
     small_spill,
 )
-from boundcheck.theorems.local_edits.setting import local_edits
+from boundcheck.theorems.local_edits.regression_samples import (
+    extreme_squares,
+    least_spills,
+    overlap_squares,
+    seldom,
+    where,
+)
+from boundcheck.theorems.local_edits.setting import local_edits, positive
 
 RUNGS = [f"1/{2**k}" for k in range(1, 9)]
 LEAST = 2.0**-8
@@ -73,3 +81,102 @@ def spill_ge(
     """Spill < C·R²·Tr(Σ_1·Σ_2)/Tr(Σ_1)² has at most the probability exp(-c'·m)."""
     few_samples_for_both(p, c)
     return Sides(smaller=small_spill(p, C), larger=failure_allowed(p, rate))
+
+
+def many_effective_dimensions(p: Blocks, least: Tensor) -> None:
+    """d_eff(Σ_1) >= least·m."""
+    premise("d_eff(S1) >= 1100 m", p.effective_dimension - least * p.samples)
+
+
+def many_intrinsic_dimensions(p: Blocks, least: Tensor) -> None:
+    """r(Σ_1) = Tr(Σ_1)/‖Σ_1‖ >= least·m."""
+    premise("r(S1) >= 200 m", p.intrinsic_dimension - least * p.samples)
+
+
+def regular_pair(p: Blocks, effective: Tensor, intrinsic: Tensor) -> None:
+    """r(Σ_1) >= 200·m and d_eff(A) >= 1100·m."""
+    many_intrinsic_dimensions(p, intrinsic)
+    positive("Tr(S1 S2) > 0", p.product_trace)
+    squares = (p.sizes * (p.first * p.second).square()).sum(-1)
+    premise("d_eff(A12) >= 1100 m", p.product_trace.square() - effective * p.samples * squares)
+
+
+EFFECTIVE = constant(1100, printed="1/c", unit="m below d_eff")
+INTRINSIC = constant(200, unit="m below r")
+
+
+@theorem(
+    "LE-B1a:proved",
+    source=local_edits("Appendix B.1, item 1"),
+    stance=Stance.PROVED,
+    over=sampled_grams(effective=1100),
+    mutants={"19/20": {"share": "19/20"}},
+    group="LE-B1",
+)
+def smallest_singular_value_ge(
+    p: SampledGrams, least: Tensor = EFFECTIVE, share: Tensor = constant("1/2", printed="1/2", unit="Tr(S1)")
+) -> Sides:
+    """For m <= d_eff(Σ_1)/1100, σ_min² < Tr(Σ_1)/2 has at most the probability exp(-m)."""
+    many_effective_dimensions(p, least)
+    smallest, _ = extreme_squares(p)
+    return seldom(where(smallest < share * p.trace), -p.samples)
+
+
+@theorem(
+    "LE-B1b:corrected",
+    source=local_edits("Appendix B.1, item 1"),
+    stance=Stance.CORRECTED,
+    over=sampled_grams(effective=0.0, intrinsic=200),
+    mutants={"21/20": {"share": "21/20"}},
+    group="LE-B1",
+)
+def largest_singular_value_le_by_intrinsic(
+    p: SampledGrams, least: Tensor = INTRINSIC, share: Tensor = constant("3/2", printed="3/2", unit="Tr(S1)")
+) -> Sides:
+    """For m <= r(Σ_1)/200, σ_max² > (3/2)·Tr(Σ_1) has at most the probability exp(-r/125)."""
+    many_intrinsic_dimensions(p, least)
+    _, largest = extreme_squares(p)
+    return seldom(where(largest > share * p.trace), -p.intrinsic_dimension / 125)
+
+
+@theorem(
+    "LE-B1c:corrected",
+    source=local_edits("Appendix B.1, item 3"),
+    stance=Stance.CORRECTED,
+    over=sampled_grams(effective=1100, intrinsic=200),
+    mutants={"as large as its mean": {"share": 1}},
+    group="LE-B1",
+)
+def overlap_ge_by_intrinsic(
+    p: SampledGrams,
+    effective: Tensor = EFFECTIVE,
+    intrinsic: Tensor = INTRINSIC,
+    share: Tensor = constant("1/3", printed="1/3", unit="Tr(S1 S2)/Tr(S1)"),
+) -> Sides:
+    """For m <= min(r(Σ_1)/200, d_eff(A)/1100), γ_ov² < Tr(Σ_1·Σ_2)/(3·Tr(Σ_1)) has at most the probability 2·exp(-m)."""
+    regular_pair(p, effective, intrinsic)
+    return seldom(where(overlap_squares(p) < share * p.product_trace / p.trace), log_twice(p))
+
+
+@theorem(
+    "LE-B1d:corrected",
+    source=local_edits("Appendix B.1, display"),
+    stance=Stance.CORRECTED,
+    over=sampled_grams(effective=1100, intrinsic=200),
+    mutants={"1/2": {"C": "1/2"}},
+    group="LE-B1",
+)
+def spill_ge_by_intrinsic(
+    p: SampledGrams,
+    effective: Tensor = EFFECTIVE,
+    intrinsic: Tensor = INTRINSIC,
+    C: Tensor = constant("1/9", printed="C", unit="R^2 Tr(S1 S2)/Tr(S1)^2"),
+) -> Sides:
+    """Under the same premises Spill < R²·Tr(Σ_1·Σ_2)/(9·Tr(Σ_1)²) for some residual has at most the probability 2·exp(-m)."""
+    regular_pair(p, effective, intrinsic)
+    return seldom(where(least_spills(p) < C * p.product_trace / p.trace.square()), log_twice(p))
+
+
+def log_twice(p: Blocks) -> Tensor:
+    """log(2·exp(-m))."""
+    return torch.log(torch.full_like(p.samples, 2.0)) - p.samples
