@@ -130,13 +130,18 @@ class BlocksRecipe:
 
 
 def spectra(stream: LaneStream, degrees: str) -> Blocks:
-    """Both spectra, and one sample."""
+    """Both spectra, and one sample. In half of the lanes the first block is a few dimensions and the last a long flat tail."""
     q = len(degrees)
-    sizes = _sizes(stream, q)
-    parts, levels = _levels(stream, q) / sizes, _levels(stream, q)
-    first = torch.where((stream.uniform() < 0.5)[:, None], parts, levels)  # of the trace, or eigenvalues themselves
+    tailed = (stream.uniform() < 0.5)[:, None]
+    sizes = torch.where(tailed, _head_and_tail(stream, q), _sizes(stream, q))
+    values = _levels(stream, q)
+    of_the_trace = tailed | (stream.uniform() < 0.5)[:, None]
+    first = torch.where(of_the_trace, torch.where(tailed, values.sort(-1).values, values) / sizes, values)
     unseen = (stream.uniform() < 0.5)[:, None] & (stream.uniform(q) < 0.5)
-    second = torch.where(unseen, 0.0, _levels(stream, q))
+    opposed = (stream.uniform() < 0.5)[:, None]  # the target sees least what the source shows most
+    drawn = _levels(stream, q)
+    matched = drawn.sort(-1).values.gather(-1, first.argsort(-1, descending=True).argsort(-1))
+    second = torch.where(unseen, 0.0, torch.where(opposed, matched, drawn))
     return Blocks(first, second, sizes, torch.ones(stream.lanes, dtype=torch.float64), degrees)
 
 
@@ -151,6 +156,13 @@ def _sizes(stream: LaneStream, q: int) -> Tensor:
     top = torch.maximum(stream.uniform(), stream.uniform())[:, None] * math.log(LARGEST_BLOCK)
     logs = torch.maximum(stream.uniform(q), stream.uniform(q)) * top
     return torch.where(stream.uniform(q) < SINGLE, 1.0, torch.exp(logs).floor()).clamp(min=1)
+
+
+def _head_and_tail(stream: LaneStream, q: int) -> Tensor:
+    """Sizes that grow from block to block, the first of a few dimensions."""
+    logs = (stream.uniform(q) * math.log(LARGEST_BLOCK)).sort(-1).values
+    few = stream.choice(1.0, 1.0, 2.0, 8.0)[:, None]
+    return torch.cat([few, torch.exp(logs[:, 1:]).floor().clamp(min=1)], dim=-1)
 
 
 def blocks(*, max_blocks: int = 4, degrees: str = "1", share: float = 1.0) -> st.SearchStrategy[BlocksRecipe]:

@@ -27,7 +27,7 @@ def surprise(count: Tensor, trials: int, log_probability: Tensor) -> Tensor:
     """-log Pr[Bin(N, p) >= count]: how surprising so many failures are, were each to happen with probability p.
 
     Args:
-        count: how many of the trials failed, a whole number as a float `[]`. trials: N.
+        count: how many of the trials failed, a whole number as a float `[]` (a sum, known up to rounding). trials: N.
         log_probability: log p < 0 `[]`.
 
     """
@@ -35,10 +35,10 @@ def surprise(count: Tensor, trials: int, log_probability: Tensor) -> Tensor:
     log_rest = torch.log1p(-p)
     logs = binomial_logs(trials, log_probability - log_rest, trials) + trials * log_rest
     j = torch.arange(trials + 1, dtype=logs.dtype, device=logs.device)
-    kept = torch.where(j >= count, logs, torch.full_like(logs, NEVER))
+    kept = torch.where(j > count - 0.5, logs, torch.full_like(logs, NEVER))
     top = kept.amax()
     total = top + torch.log(torch.exp(kept - top).sum())
-    return torch.where(count > 0, -total, torch.zeros_like(total))
+    return torch.where(count > 0.5, -total, torch.zeros_like(total))
 
 
 @cache

@@ -126,7 +126,7 @@ def smallest_singular_value_ge(
     "LE-B1b:corrected",
     source=local_edits("Appendix B.1, item 1"),
     stance=Stance.CORRECTED,
-    over=sampled_grams(effective=0.0, intrinsic=200),
+    over=sampled_grams(intrinsic=200),
     mutants={"21/20": {"share": "21/20"}},
     group="LE-B1",
 )

@@ -1,0 +1,203 @@
+"""Appendix B.2, polynomial regression."""
+
+import torch
+from torch import Tensor
+
+from boundcheck.claim import Sides, Stance, premise, theorem
+from boundcheck.exact import constant
+from boundcheck.strategies import Blocks, SampledGrams, SampledRows, blocks, sampled_grams, sampled_rows
+from boundcheck.theorems.local_edits.regression import (
+    failure_allowed,
+    few_samples,
+    few_samples_for_both,
+    long_column,
+    small_overlap,
+    small_spill,
+)
+from boundcheck.theorems.local_edits.regression_samples import (
+    extreme_squares,
+    least_quotients,
+    least_spills,
+    overlap_squares,
+    seldom,
+    shortest_and_longest,
+    where,
+)
+from boundcheck.theorems.local_edits.setting import local_edits, positive
+
+SOURCE = local_edits("Appendix B.2")
+RUNGS = [f"1/{2**k}" for k in range(1, 9)]
+FACTORS = [str(2**k) for k in range(1, 9)]
+LEAST = 2.0**-8
+GATED_RUNGS = [f"1/{2**k}" for k in range(1, 6)]
+
+FEW = constant(RUNGS[-1], printed="c", unit="min d_eff")
+RATE = constant(RUNGS[-1], printed="c'", unit="m in the exponent")
+
+
+@theorem(
+    "LE-B2:sigma-max-printed",
+    source=SOURCE,
+    stance=Stance.PRINTED,
+    over=blocks(degrees="1234", share=LEAST),
+    refuted_by="ladder",
+    ladder={"c": RUNGS, "rate": RUNGS, "K": FACTORS},
+)
+def largest_singular_value_le(
+    p: Blocks,
+    c: Tensor = FEW,
+    rate: Tensor = RATE,
+    K: Tensor = constant(FACTORS[-1], printed="O(1)", unit="Tr(G1)"),
+) -> Sides:
+    """For m <= c·d_eff(Γ_1), σ_max² > K·Tr(Γ_1) has at most the probability exp(-c'·m): features of degree 1 to 4, centred."""
+    few_samples(p, c)
+    return Sides(smaller=long_column(p, K), larger=failure_allowed(p, rate))
+
+
+@theorem(
+    "LE-B2:overlap-printed",
+    source=SOURCE,
+    stance=Stance.PRINTED,
+    over=blocks(degrees="13", share=LEAST),
+    refuted_by="ladder",
+    ladder={"c": RUNGS, "rate": RUNGS, "C": RUNGS},
+)
+def overlap_ge(
+    p: Blocks,
+    c: Tensor = FEW,
+    rate: Tensor = RATE,
+    C: Tensor = constant(RUNGS[-1], printed="some C > 0", unit="Tr(G1 G2)/Tr(G1)"),
+) -> Sides:
+    """γ_ov² < C·Tr(Γ_1·Γ_2)/Tr(Γ_1) has at most the probability exp(-c'·m): features of degrees 1 and 3."""
+    few_samples_for_both(p, c)
+    return Sides(smaller=small_overlap(p, C), larger=failure_allowed(p, rate))
+
+
+@theorem(
+    "LE-B2:display-printed",
+    source=SOURCE,
+    stance=Stance.PRINTED,
+    over=blocks(degrees="13", share=LEAST),
+    refuted_by="ladder",
+    ladder={"c": RUNGS, "rate": RUNGS, "C": RUNGS},
+)
+def spill_ge(
+    p: Blocks,
+    c: Tensor = FEW,
+    rate: Tensor = RATE,
+    C: Tensor = constant(RUNGS[-1], printed="C", unit="R^2 Tr(G1 G2)/Tr(G1)^2"),
+) -> Sides:
+    """Spill < C·R²·Tr(Γ_1·Γ_2)/Tr(Γ_1)² has at most the probability exp(-c'·m): features of degrees 1 and 3."""
+    few_samples_for_both(p, c)
+    return Sides(smaller=small_spill(p, C), larger=failure_allowed(p, rate))
+
+
+def few_by_intrinsic(p: SampledRows, c: Tensor) -> None:
+    """m <= c·min(r(Γ_1), r(A)), which is more than m <= c·min(d_eff(Γ_1), d_eff(A))."""
+    premise("m <= c r(G1)", c * p.trace - p.samples * p.norm)
+    positive("Tr(G1 G2) > 0", p.product_trace)
+    premise("m <= c r(A12)", c * p.product_trace - p.samples * (p.first * p.second).amax())
+
+
+@theorem(
+    "LE-B2:conditioning-printed",
+    source=SOURCE,
+    stance=Stance.PRINTED,
+    over=sampled_rows(intrinsic=32, mixed=32),
+    refuted_by="statistical",
+    ladder={"c": GATED_RUNGS, "rate": GATED_RUNGS},
+)
+def conditioning(
+    p: SampledRows,
+    c: Tensor = constant(GATED_RUNGS[-1], printed="c", unit="min r, which is at most d_eff"),
+    rate: Tensor = constant(GATED_RUNGS[-1], printed="c'", unit="m in the exponent"),
+) -> Sides:
+    """Even for m <= c·r: σ_min² < Tr(Γ_1)/2 or σ_max² > 3·Tr(Γ_1)/2 has at most the probability exp(-c'·m)."""
+    few_by_intrinsic(p, c)
+    shortest, longest = shortest_and_longest(p)
+    failed = torch.maximum(where(shortest < 0.5 * p.trace), where(longest > 1.5 * p.trace))
+    return seldom(failed, -rate * p.samples)
+
+
+@theorem(
+    "LE-B2:gated-overlap-printed",
+    source=SOURCE,
+    stance=Stance.PRINTED,
+    over=sampled_rows(intrinsic=32, mixed=32),
+    refuted_by="statistical",
+    ladder={"c": GATED_RUNGS, "rate": GATED_RUNGS, "C": ["1/2", "1/3", "1/4", "1/5", "1/6"]},
+)
+def gated_overlap(
+    p: SampledRows,
+    c: Tensor = constant(GATED_RUNGS[-1], printed="c", unit="min r, which is at most d_eff"),
+    rate: Tensor = constant(GATED_RUNGS[-1], printed="c'", unit="m in the exponent"),
+    C: Tensor = constant("1/6", printed="some C > 0", unit="Tr(G1 G2)/Tr(G1)"),
+) -> Sides:
+    """Even for m <= c·r: γ_ov² < C·Tr(Γ_1·Γ_2)/Tr(Γ_1) has at most the probability exp(-c'·m)."""
+    few_by_intrinsic(p, c)
+    return seldom(where(least_quotients(p) < C * p.product_trace / p.trace), -rate * p.samples)
+
+
+def log_deviation(p: SampledGrams, values: Tensor, effective: Tensor, four: Tensor) -> Tensor:
+    """4·m·(v + (m - 1)/d_eff), v the relative variance of the rows' energies: at least Pr[‖Gram - Tr·I‖ > Tr/2]."""
+    return four * p.samples * (p.relative_variance(values) + (p.samples - 1) / effective)
+
+
+@theorem(
+    "LE-B2:corrected",
+    source=SOURCE,
+    stance=Stance.CORRECTED,
+    over=sampled_grams(effective=64, gates="0123"),
+    mutants={"9/10 and 11/10": {"spread": "1/10"}},
+    group="LE-B2",
+)
+def conditioning_by_variance(
+    p: SampledGrams,
+    four: Tensor = constant(4, unit="m (v + (m - 1)/d_eff)"),
+    spread: Tensor = constant("1/2", unit="Tr(G1) on either side"),
+) -> Sides:
+    """σ_min² < Tr(Γ_1)/2 or σ_max² > 3·Tr(Γ_1)/2 has at most the probability 4m·(v + (m - 1)/d_eff), v = Var‖φ‖²/Tr(Γ_1)²."""
+    smallest, largest = extreme_squares(p)
+    failed = torch.maximum(where(smallest < (1 - spread) * p.trace), where(largest > (1 + spread) * p.trace))
+    return seldom(failed, torch.log(log_deviation(p, p.first, p.effective_dimension, four)))
+
+
+def log_either(p: SampledGrams) -> Tensor:
+    """The same for both Gram matrices, Γ_1's and A's."""
+    positive("Tr(G1 G2) > 0", p.product_trace)
+    four = torch.full_like(p.samples, 4.0)
+    source = log_deviation(p, p.first, p.effective_dimension, four)
+    mixed = log_deviation(p, p.first * p.second, p.mixed_effective_dimension, four)
+    return torch.log(torch.nan_to_num(source + mixed, nan=1.0))
+
+
+@theorem(
+    "LE-B2:overlap-corrected",
+    source=SOURCE,
+    stance=Stance.CORRECTED,
+    over=sampled_grams(effective=128, gates="0123"),
+    mutants={"as large as its mean": {"C": 1}},
+    group="LE-B2",
+)
+def overlap_by_variance(
+    p: SampledGrams, C: Tensor = constant("1/3", printed="some C > 0", unit="Tr(G1 G2)/Tr(G1)")
+) -> Sides:
+    """γ_ov² < Tr(Γ_1·Γ_2)/(3·Tr(Γ_1)) has at most the sum of these probabilities for Γ_1 and A."""
+    probability = log_either(p)
+    return seldom(where(overlap_squares(p) < C * p.product_trace / p.trace), probability)
+
+
+@theorem(
+    "LE-B2:display-corrected",
+    source=SOURCE,
+    stance=Stance.CORRECTED,
+    over=sampled_grams(effective=128, gates="0123"),
+    mutants={"1/2": {"C": "1/2"}},
+    group="LE-B2",
+)
+def spill_by_variance(
+    p: SampledGrams, C: Tensor = constant("1/9", printed="C", unit="R^2 Tr(G1 G2)/Tr(G1)^2")
+) -> Sides:
+    """Spill < R²·Tr(Γ_1·Γ_2)/(9·Tr(Γ_1)²) for some residual has at most the same probability."""
+    probability = log_either(p)
+    return seldom(where(least_spills(p) < C * p.product_trace / p.trace.square()), probability)
