@@ -105,12 +105,14 @@ class BlocksRecipe:
     Attributes:
         degrees: a digit for each block (see `Blocks.degrees`).
         share: in most lanes there are at most so many samples for each effective dimension, and not much fewer.
+        mixed: the effective dimension is the smaller of d_eff(Σ_1) and d_eff(A); else it is d_eff(Σ_1).
         seed: of the lanes.
 
     """
 
     degrees: str
     share: float = 1.0
+    mixed: bool = True
     seed: int = 0
 
     @property
@@ -122,7 +124,9 @@ class BlocksRecipe:
         """Lanes first, …, first + lanes - 1."""
         stream = LaneStream(self.seed, lanes, first)
         bare = spectra(stream, self.degrees)
-        room = torch.minimum(bare.effective_dimension, torch.nan_to_num(bare.mixed_effective_dimension, nan=1.0))
+        room = bare.effective_dimension
+        if self.mixed:
+            room = torch.minimum(room, torch.nan_to_num(bare.mixed_effective_dimension, nan=1.0))
         part = torch.where(
             stream.uniform() < MOSTLY, self.share * stream.log_uniform(0.25, 1.0), stream.log_uniform(1e-4, 1.0)
         )
@@ -165,7 +169,9 @@ def _head_and_tail(stream: LaneStream, q: int) -> Tensor:
     return torch.cat([few, torch.exp(logs[:, 1:]).floor().clamp(min=1)], dim=-1)
 
 
-def blocks(*, max_blocks: int = 4, degrees: str = "1", share: float = 1.0) -> st.SearchStrategy[BlocksRecipe]:
+def blocks(
+    *, max_blocks: int = 4, degrees: str = "1", share: float = 1.0, mixed: bool = True
+) -> st.SearchStrategy[BlocksRecipe]:
     """Pairs of covariances with common eigenvectors, in up to 10¹⁵ dimensions, and samples up to the effective dimensions.
 
     A few large eigenvalues over a long flat tail, low rank plus noise, blocks of any size: every ratio occurs.
@@ -174,6 +180,7 @@ def blocks(*, max_blocks: int = 4, degrees: str = "1", share: float = 1.0) -> st
         max_blocks: most distinct pairs of eigenvalues.
         degrees: which degrees features may have, as digits ("1": coordinates of a normal vector).
         share: samples for each effective dimension, in most lanes between a quarter of this and this.
+        mixed: whether d_eff(A), A = Σ_1^½·Σ_2·Σ_1^½, limits them too.
 
     """
     require_sizes(least=1, max_blocks=max_blocks)
@@ -183,4 +190,4 @@ def blocks(*, max_blocks: int = 4, degrees: str = "1", share: float = 1.0) -> st
         raise BoundcheckError(f"share={share}", expected="a number in (0, 1]")
     counts = [min(2, max_blocks), *range(min(2, max_blocks), max_blocks + 1), 1]
     digits = st.sampled_from(counts).flatmap(lambda n: st.text(degrees, min_size=n, max_size=n))
-    return st.builds(BlocksRecipe, degrees=digits, share=st.just(share), seed=SEEDS)
+    return st.builds(BlocksRecipe, degrees=digits, share=st.just(share), mixed=st.just(mixed), seed=SEEDS)

@@ -31,7 +31,7 @@ LEAST = 2.0**-8
     "LE-B1b:printed",
     source=local_edits("Appendix B.1, item 1"),
     stance=Stance.PRINTED,
-    over=blocks(share=LEAST),
+    over=blocks(share=LEAST, mixed=False),
     refuted_by="ladder",
     ladder={"c": RUNGS, "rate": RUNGS},
 )
@@ -123,6 +123,42 @@ def smallest_singular_value_ge(
 
 
 @theorem(
+    "LE-B1a:discard",
+    source=local_edits("Appendix B.1, item 1"),
+    stance=Stance.PROVED,
+    over=blocks(mixed=False),
+    mutants={"19/20": {"share": "19/20"}},
+    group="LE-B1",
+)
+def trace_without_large_eigenvalues(
+    p: Blocks, share: Tensor = constant("5/6", scales="smaller", unit="Tr(S1)")
+) -> Sides:
+    """The eigenvalues up to 6·Tr/d_eff have at least 5/6 of the trace."""
+    positive("an eigenvalue is above 6 Tr/d_eff", p.norm * p.effective_dimension - 6 * p.trace)
+    kept = torch.where(p.first * p.effective_dimension <= 6 * p.trace, p.first, torch.zeros_like(p.first))
+    return Sides(smaller=share * p.trace, larger=(p.sizes * kept).sum(-1))
+
+
+@theorem(
+    "LE-B1a:tail",
+    source=local_edits("Appendix B.1, item 1"),
+    stance=Stance.PROVED,
+    over=blocks(share=1 / 1100, mixed=False),
+    mutants={"1.6": {"exponent": "1.6"}},
+    group="LE-B1",
+)
+def gordon_after_discarding(
+    p: Blocks, least: Tensor = EFFECTIVE, exponent: Tensor = constant(1, scales="smaller", unit="m")
+) -> Sides:
+    """For m <= d_eff/1100 and r' = 5·d_eff/36: m <= (r'/2)·(√(1 - 1/r') - √(3/5) - √(m/r'))²."""
+    many_effective_dimensions(p, least)
+    r = 5 * p.effective_dimension / 36
+    root = torch.sqrt(1 - 1 / r) - torch.sqrt(r.new_tensor(3.0) / 5) - torch.sqrt(p.samples / r)
+    positive("Gordon's bound is above 0", root)
+    return Sides(smaller=exponent * p.samples, larger=0.5 * r * root.square())
+
+
+@theorem(
     "LE-B1b:corrected",
     source=local_edits("Appendix B.1, item 1"),
     stance=Stance.CORRECTED,
@@ -137,6 +173,24 @@ def largest_singular_value_le_by_intrinsic(
     many_intrinsic_dimensions(p, least)
     _, largest = extreme_squares(p)
     return seldom(where(largest > share * p.trace), -p.intrinsic_dimension / 125)
+
+
+@theorem(
+    "LE-B1b:tail",
+    source=local_edits("Appendix B.1, item 1"),
+    stance=Stance.CORRECTED,
+    over=blocks(share=1 / 200, mixed=False),
+    mutants={"1/80": {"exponent": "1/80"}},
+    group="LE-B1",
+)
+def chevet(
+    p: Blocks, least: Tensor = INTRINSIC, exponent: Tensor = constant("1/125", scales="smaller", unit="r")
+) -> Sides:
+    """For m <= r/200: r/125 <= (r/2)·(√(3/2) - 1 - √(m/r))²."""
+    many_intrinsic_dimensions(p, least)
+    r = p.intrinsic_dimension
+    root = torch.sqrt(r.new_tensor(1.5)) - 1 - torch.sqrt(p.samples / r)
+    return Sides(smaller=exponent * r, larger=0.5 * r * root.square())
 
 
 @theorem(

@@ -39,7 +39,7 @@ RATE = constant(RUNGS[-1], printed="c'", unit="m in the exponent")
     "LE-B2:sigma-max-printed",
     source=SOURCE,
     stance=Stance.PRINTED,
-    over=blocks(degrees="1234", share=LEAST),
+    over=blocks(degrees="1234", share=LEAST, mixed=False),
     refuted_by="ladder",
     ladder={"c": RUNGS, "rate": RUNGS, "K": FACTORS},
 )
