@@ -8,7 +8,7 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants bench clean
+.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ ablations: $(VENV)/.ready ## take the premises away in turn and hunt what is lef
 
 constants: $(VENV)/.ready ## find the constants that are needed: reports/constants.md, .svg, .json (minutes; goes on where it was interrupted)
 	$(BIN)/python -m boundcheck.theorems.local_edits.experiments.constants reports
+
+appendix: $(VENV)/.ready ## where d_eff and r part ways: reports/appendix-b.md, .svg, .json (two minutes)
+	$(BIN)/python -m boundcheck.theorems.local_edits.experiments.spectra reports
 
 bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s

@@ -23,6 +23,8 @@ from boundcheck.strategies.sizes import SEEDS, require_sizes
 
 TRIALS = 32
 GATES = "0123"
+NUDGE = 2.0**-20
+"""How far above an edge "at the edge" is: an edge hit exactly is decided by rounding."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class SampledRecipe:
         open_ = torch.tensor([gate == "0" for gate in self.gates])
         quiet = torch.where(open_, 1.0, stream.log_uniform(1e-4, 1.0)[:, None])  # else the gates alone decide
         bare = bare.with_leaves(bare.leaves() | {"first": bare.first * quiet})
-        target = self.samples * stream.choice(1.0, 1.0, 2.0, 8.0)
+        target = self.samples * stream.choice(1 + NUDGE, 1 + NUDGE, 2.0, 8.0)
         missing = torch.maximum(
             self.effective * target / torch.minimum(bare.effective_dimension, _or(bare.mixed_effective_dimension)),
             self.intrinsic * target / bare.intrinsic_dimension,
@@ -156,14 +158,22 @@ class SampledGramsRecipe(SampledRecipe):
     def build(self, lanes: int, first: int = 0) -> SampledGrams:
         """Lanes first, …, first + lanes - 1."""
         stream = LaneStream(self.seed, lanes, first)
-        bare = self._spectra(stream)
-        T, m, q = self.trials, self.samples, len(self.gates)
-        z = stream.normal(T, m, q)
-        freedom = (bare.sizes[:, :, None] - torch.arange(m, dtype=torch.float64)).clamp(min=0)
-        diagonal = stream.chi_square(freedom[:, None].expand(lanes, T, q, m)).sqrt()
-        below = torch.tril(stream.normal(T, q, m, m), -1) * (freedom > 0)[:, None, :, None, :]
-        factors = below + torch.diag_embed(diagonal)
-        return SampledGrams(**bare.leaves(), degrees=bare.degrees, gates=self.gates, z=z, factors=factors)
+        return sampled_from(self._spectra(stream), stream, self.samples, self.trials)
+
+
+def sampled_from(p: GatedBlocks, stream: LaneStream, samples: int, trials: int) -> SampledGrams:
+    """These spectra with T = `trials` samples of m = `samples` rows each."""
+    T, m, q = trials, samples, len(p.gates)
+    z = stream.normal(T, m, q)
+    freedom = (p.sizes[:, :, None] - torch.arange(m, dtype=torch.float64)).clamp(min=0)
+    diagonal = stream.chi_square(freedom[:, None].expand(stream.lanes, T, q, m)).sqrt()
+    below = torch.tril(stream.normal(T, q, m, m), -1) * (freedom > 0)[:, None, :, None, :]
+    leaves = p.leaves() | {
+        "samples": torch.full_like(p.samples, m),
+        "z": z,
+        "factors": below + torch.diag_embed(diagonal),
+    }
+    return SampledGrams(**leaves, degrees=p.degrees, gates=p.gates)
 
 
 @dataclass(frozen=True)
