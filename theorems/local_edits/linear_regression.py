@@ -1,4 +1,27 @@
-"""Appendix B.1, linear regression."""
+"""Appendix B.1: linear regression, f = ⟨θ, x⟩ with x ~ N(0, Σ_1) in the fine-tuning set and N(0, Σ_2) in the evaluation.
+
+Statement (printed): for m <= c·min(d_eff(Σ_1), d_eff(A)), A = Σ_1^½·Σ_2·Σ_1^½, d_eff(S) = Tr(S)²/Tr(S²), with a probability of
+at least 1 - exp(-c'·m): σ_min² >= Tr(Σ_1)/2 and σ_max² <= (3/2)·Tr(Σ_1) (item 1), γ_ov² >= Tr(Σ_1·Σ_2)/(3·Tr(Σ_1)) (item 3),
+and so Spill >= C·R²·Tr(Σ_1·Σ_2)/Tr(Σ_1)².
+What is wrong: all but σ_min, for every c, c' and C. Let Σ_1 have one eigenvalue L over n eigenvalues 1, n >> L² >> 1: d_eff ≈
+n, but one column of X has the squared length L·m, which is more than the trace as soon as m > 3n/(2L), and n/L is small beside
+n. If Σ_2 does not see that direction, γ_ov² is at most about n/(L·m + n); and labels along it (y_i = θ_0ᵀx_i plus a multiple
+of that coordinate) spill next to nothing. The printed argument (Hanson-Wright and a net) needs r(Σ) = Tr(Σ)/‖Σ‖ in the place
+of d_eff.
+Corrected: σ_min: d_eff(Σ_1) >= 1100·m, failing with at most exp(-m). σ_max: r(Σ_1) >= 200·m, with at most exp(-r/125). Overlap
+and display (C = 1/9): r(Σ_1) >= 200·m and d_eff(A) >= 1100·m, with at most 2·exp(-m).
+Constants: X = G·Σ_1^½. Gordon and Chevet: E σ_min >= √(Tr - ‖Σ‖) - √(‖Σ‖·m) and E σ_max <= √Tr + √(‖Σ‖·m), either
+√‖Σ‖-Lipschitz in G, so with r = Tr/‖Σ‖: Pr[σ_min² < τ·Tr] <= exp(-(r/2)·(√(1 - 1/r) - √τ - √(m/r))²) and Pr[σ_max² > (3/2)·Tr]
+<= exp(-(r/2)·(√(3/2) - 1 - √(m/r))²), where the brackets are above 0. For σ_min first drop the eigenvalues above 6·Tr/d_eff:
+that only lowers it, keeps 5/6 of the trace (they sum to at most Tr(Σ²)·d_eff/(6·Tr)), and leaves r' >= 5·d_eff/36 with τ' =
+3/5 (`LE-B1a:discard`, `:tail`; `LE-B1b:tail`). The Gram matrix of X·Σ_2^½ is G·A·Gᵀ up to a rotation, so λ_min(X·Σ_2·Xᵀ) >=
+Tr(A)/2 likewise, and γ_ov² >= (Tr(A)/2)/((3/2)·Tr(Σ_1)). Spill = ½·‖Σ_2^½·Xᵀ(XXᵀ)⁻¹ρ‖² >= ½·(Tr(A)/2)·R²/((3/2)·Tr(Σ_1))².
+Equality case: none; `LE-B1a:discard` is approached by a spectrum of which a sixth lies just above the cut.
+Numerics: what is refuted are consequences: lower bounds on the probability of failure, rational in the numbers of a spectrum
+(`regression`), so that dimensions of 10¹⁵ cost nothing; fall by a ladder c = c' = C = 1/2, …, 1/256. What is corrected is
+counted among samples of the Gram matrices (`regression_samples`).
+Source: Local Edits, Appendix B.1.
+"""
 
 import torch
 from torch import Tensor
