@@ -46,7 +46,7 @@ def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
         stored: as read. claims: the registered claims, by key.
 
     Raises:
-        BoundcheckError: where the claim is not among them, or has other constants by name.
+        BoundcheckError: where the claim is not among them, has other constants by name, or does not speak of such an instance.
 
     """
     claim = claims.get(stored.claim) or _ablated(stored, claims)
@@ -67,6 +67,7 @@ def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
     torch.set_num_threads(1)
     try:
         problem = stored.problem.settled()
+        _require_admissible(stored, problem)
         certificate = Certifier(then).certify(problem, 0, Evaluator(then)(problem))
     finally:
         torch.set_num_threads(before)
@@ -76,6 +77,16 @@ def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
         if exact.value != stored.constants[name]
     ]
     return Replay(then, problem, certificate, tuple(changed))
+
+
+def _require_admissible(stored: Counterexample, problem: Problem) -> None:
+    """What breaks a statement has to be something that the statement speaks of (whole numbers of samples, say)."""
+    if not bool(problem.admissible().all()):
+        raise BoundcheckError(
+            f"the stored instance of {stored.claim} is none that it speaks of",
+            expected=f"numbers that {type(problem).__name__}.admissible allows",
+            remedy="the file was written by hand, or the problem was changed since",
+        )
 
 
 def _ablated(stored: Counterexample, claims: Mapping[str, Claim]) -> Claim | None:
