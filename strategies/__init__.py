@@ -7,11 +7,15 @@ from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setu
 from boundcheck.strategies.instability import instabilities, relaxed_instabilities, skill_steps
 from boundcheck.strategies.layers import linear_layers
 from boundcheck.strategies.models import (
+    attention_models,
+    both_layers_models,
     curved_models,
     general_quadratic_models,
     linear_models,
     models,
+    network_models,
     quadratic_models,
+    relu_models,
     two_layer_models,
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
@@ -23,6 +27,8 @@ __all__ = [
     "CovariancePairs",
     "Covariances",
     "adam_fits",
+    "attention_models",
+    "both_layers_models",
     "covariance_pairs",
     "covariances",
     "curved_models",
@@ -37,12 +43,14 @@ __all__ = [
     "linear_models",
     "linear_policies",
     "models",
+    "network_models",
     "overshooting_tunings",
     "policy_flows",
     "projected_lengths",
     "quadratic_models",
     "reference_policies",
     "relaxed_instabilities",
+    "relu_models",
     "setups",
     "shaped_policies",
     "skill_steps",

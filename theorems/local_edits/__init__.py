@@ -6,9 +6,20 @@ from boundcheck.theorems.local_edits import (
     lemma_6,
     lemma_8,
     linear_setting,
+    networks,
     shorter_path,
     theorem_7,
 )
 from boundcheck.theorems.local_edits.experiments import digits
 
-__all__ = ["ablations", "definition_4", "digits", "lemma_6", "lemma_8", "linear_setting", "shorter_path", "theorem_7"]
+__all__ = [
+    "ablations",
+    "definition_4",
+    "digits",
+    "lemma_6",
+    "lemma_8",
+    "linear_setting",
+    "networks",
+    "shorter_path",
+    "theorem_7",
+]
