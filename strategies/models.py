@@ -8,6 +8,7 @@ from boundcheck.geometry import (
     Family,
     GeneralQuadratic,
     Linear,
+    Polynomial,
     Quadratic,
     ReluLayer,
     TwoLayer,
@@ -24,6 +25,17 @@ def _regular(families: Families) -> Families:
 def linear_models(*, max_inputs: int = 6, max_outputs: int = 2) -> Families:
     """f(θ, x) = Θ·x."""
     return st.builds(Linear, inputs=st.integers(1, max_inputs), outputs_=st.integers(1, max_outputs))
+
+
+def polynomial_models(*, max_inputs: int = 3, max_degree: int = 4) -> Families:
+    """⟨θ, φ(x)⟩ with all monomials or orthonormal Hermite polynomials of degree 1 to at most `max_degree` <= 4."""
+    return st.builds(
+        Polynomial,
+        inputs=st.integers(1, max_inputs),
+        degree=st.integers(1, max_degree),
+        kind=st.sampled_from(["monomial", "hermite"]),
+        centred=st.booleans(),
+    )
 
 
 def quadratic_models(*, max_dimension: int = 5, max_outputs: int = 2) -> Families:
@@ -89,5 +101,5 @@ def curved_models() -> Families:
 
 
 def models() -> Families:
-    """Any of the families with constants in closed form."""
-    return st.one_of(linear_models(), curved_models())
+    """Any of the families whose constants hold everywhere."""
+    return st.one_of(linear_models(), curved_models(), polynomial_models(max_inputs=2, max_degree=3))

@@ -16,6 +16,7 @@ from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_
 from boundcheck.geometry.networks import Attention, BothLayers, ReluLayer
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
 from boundcheck.geometry.policies import Bernoulli, Gaussian, Policy, Softmax
+from boundcheck.geometry.polynomials import Polynomial
 from boundcheck.geometry.spectrum import (
     eigenvalues,
     largest_eigenvalue,
@@ -48,6 +49,7 @@ __all__ = [
     "Jet",
     "Linear",
     "Policy",
+    "Polynomial",
     "Quadratic",
     "ReluLayer",
     "Softmax",

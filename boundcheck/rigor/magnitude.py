@@ -163,6 +163,25 @@ def mul(x: Any, y: Any) -> Magnitude:
     return _sized(x.size * y.size, error + 4 * UNDERFLOW)
 
 
+@_rule(aten.div.Tensor)
+def div(x: Any, y: Any) -> Magnitude:
+    """x / y; nothing is known where y may be 0."""
+    x, y = _pair(x, y)
+    exact, computed = absolute(y).low, absolute(y).low - y.error
+    size = x.size / exact
+    error = (x.error + size * y.error) / computed + UNIT_ROUNDOFF * (x.computed / computed) + 4 * UNDERFLOW
+    known = computed > 2.0**-1000
+    return _sized(torch.where(known, size, torch.inf), torch.where(known, error, torch.inf), 16)
+
+
+@_rule(aten.sqrt.default)
+def root(x: Magnitude) -> Magnitude:
+    """√x; nothing is known where x may come near 0."""
+    least = x.low - x.error
+    error = x.error / least.clamp(min=0).sqrt() + 2 * UNIT_ROUNDOFF * x.computed.sqrt()
+    return _ranged(x.low.clamp(min=0).sqrt(), x.high.sqrt(), torch.where(least > 2.0**-900, error, torch.inf), 16)
+
+
 @_rule(aten.abs.default)
 def absolute(x: Magnitude) -> Magnitude:
     """|x|, exactly."""
@@ -278,6 +297,12 @@ def positive(x: Magnitude, bound: float) -> Magnitude:
     known = (low > x.error) | (-high >= x.error)
     one = torch.ones_like(x.low)
     return Magnitude(one * (low > 0), one * (high > 0), torch.where(known, 0.0, one))
+
+
+@_rule(aten.ones_like.default)
+def ones(x: Magnitude, **_: Any) -> Magnitude:
+    """1 for each entry."""
+    return Magnitude.exactly(torch.ones_like(x.low))
 
 
 @_rule(aten._to_copy.default)

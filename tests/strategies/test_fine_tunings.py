@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boundcheck import BoundcheckError
 from boundcheck.dynamics import Setup
-from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
+from boundcheck.geometry import Family, GeneralQuadratic, Linear, Polynomial, Quadratic, TwoLayer
 from boundcheck.strategies import displacements, fine_tunings, linear_models, models, quadratic_models, setups
 from boundcheck.strategies.fine_tunings import (
     EDGE,
@@ -47,7 +47,8 @@ def activation(recipe: SetupRecipe) -> str:
 
 REACHED: dict[str, tuple[int, Callable[[SetupRecipe], bool]]] = {
     "linear": (50, lambda r: isinstance(r.family, Linear)),
-    "quadratic": (50, lambda r: isinstance(r.family, Quadratic)),
+    "quadratic": (100, lambda r: isinstance(r.family, Quadratic)),
+    "polynomial": (100, lambda r: isinstance(r.family, Polynomial)),
     "general quadratic": (50, lambda r: isinstance(r.family, GeneralQuadratic)),
     "tanh": (50, lambda r: activation(r) == "tanh"),
     "softplus": (100, lambda r: activation(r) == "softplus"),
@@ -75,9 +76,9 @@ def test_each_structure_is_reached_within_so_many_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_spectrum_is_reached_within_100_examples(kind: str) -> None:
-    hypothesis.find(fine_tunings(), lambda r: r.spectrum == kind, settings=without_shrinking(100))
-    hypothesis.find(fine_tunings(), lambda r: r.eval_spectrum == kind, settings=without_shrinking(100))
+def test_each_spectrum_is_reached_within_200_examples(kind: str) -> None:
+    hypothesis.find(fine_tunings(), lambda r: r.spectrum == kind, settings=without_shrinking(200))
+    hypothesis.find(fine_tunings(), lambda r: r.eval_spectrum == kind, settings=without_shrinking(200))
 
 
 @given(recipe=setups())
