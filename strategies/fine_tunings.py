@@ -15,7 +15,7 @@ from torch import Tensor
 
 from boundcheck.dynamics import Displaced, FineTuning, Setup, descend
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import Family, GeneralQuadratic, Quadratic, rotation
+from boundcheck.geometry import BothLayers, Family, GeneralQuadratic, Quadratic, ReluLayer, rotation
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.models import Families, models
 from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues, shaped_inputs
@@ -33,6 +33,9 @@ WELL_CONDITIONED = 0.6
 LEAST_MOVEMENT = 1e-4
 """Labels ask for a movement of at least so much of ‖θ_0‖: a smaller one drowns in the roundings of θ_0 + movement, and no radius
 could tell anything about it. Where a premise allows only less, it is missed."""
+
+AWAKE = 0.8
+"""Share of lanes in which every unit of a ReLU network is on for some sample."""
 
 ROOM = 0.9
 """Share of the way to the nearest kink that a ball may take."""
@@ -157,10 +160,21 @@ def _bare(recipe: SetupRecipe, stream: LaneStream) -> Setup:
     )
     tame = (stream.uniform() < WELL_CONDITIONED)[:, None, None]
     x_train = torch.where(tame, _well_conditioned(recipe, stream, theta0, frozen, x_train), x_train)
+    if isinstance(family, ReluLayer | BothLayers) and family.activation == "relu":
+        theta0 = _awake(family, theta0, x_train, stream)
     ones = torch.ones(lanes, dtype=torch.float64)
     labels = torch.zeros(lanes, recipe.samples, family.outputs_count, dtype=torch.float64)
     alpha = torch.exp(stream.normal())
     return Setup(family, theta0, frozen, x_train, labels, x_eval, alpha, eta=ones, rho0=ones)
+
+
+def _awake(family: ReluLayer | BothLayers, theta0: Tensor, x_train: Tensor, stream: LaneStream) -> Tensor:
+    """Most lanes' first layers turned so that unit j is on for sample j: where all units are off, nothing can be learned."""
+    first = theta0[:, : family.width * family.inputs].unflatten(-1, (family.width, family.inputs))
+    samples = x_train[:, torch.arange(family.width) % x_train.shape[1]]
+    turned = torch.where(((first * samples).sum(-1, keepdim=True) < 0), -first, first).flatten(-2)
+    turned = torch.cat([turned, theta0[:, turned.shape[-1] :]], dim=-1)
+    return torch.where((stream.uniform() < AWAKE)[:, None], turned, theta0)
 
 
 def _well_conditioned(
@@ -350,7 +364,7 @@ def _recipes(
             eval_spectrum=draw(st.sampled_from(KINDS)),
             shared=draw(st.sampled_from([1.0, 0.0, 0.5, 0.9])),
             duplicates=draw(st.sampled_from([False] * 7 + [True])),
-            long_steps=draw(st.sampled_from([False, False, False, True])),
+            long_steps=model.everywhere and draw(st.sampled_from([False, False, False, True])),
             seed=draw(st.integers(0, 2**31 - 1)),
         )
 
