@@ -8,11 +8,16 @@ from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setu
 from boundcheck.strategies.instability import instabilities, relaxed_instabilities, skill_steps
 from boundcheck.strategies.layers import linear_layers
 from boundcheck.strategies.models import (
+    attention_models,
+    both_layers_models,
     curved_models,
     general_quadratic_models,
     linear_models,
     models,
+    network_models,
+    polynomial_models,
     quadratic_models,
+    relu_models,
     two_layer_models,
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
@@ -29,6 +34,8 @@ __all__ = [
     "SampledRows",
     "adam_fits",
     "blocks",
+    "attention_models",
+    "both_layers_models",
     "covariance_pairs",
     "covariances",
     "curved_models",
@@ -43,14 +50,17 @@ __all__ = [
     "linear_models",
     "linear_policies",
     "models",
+    "network_models",
     "overshooting_tunings",
     "policy_flows",
+    "polynomial_models",
     "projected_lengths",
     "quadratic_models",
     "reference_policies",
     "relaxed_instabilities",
     "sampled_grams",
     "sampled_rows",
+    "relu_models",
     "setups",
     "shaped_policies",
     "skill_steps",

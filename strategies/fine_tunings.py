@@ -15,7 +15,7 @@ from torch import Tensor
 
 from boundcheck.dynamics import Displaced, FineTuning, Setup, descend
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import Family, GeneralQuadratic, Quadratic, rotation
+from boundcheck.geometry import BothLayers, Family, GeneralQuadratic, Quadratic, ReluLayer, rotation
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.models import Families, models
 from boundcheck.strategies.spectra import KINDS, SpectrumKind, eigenvalues, shaped_inputs
@@ -33,6 +33,21 @@ WELL_CONDITIONED = 0.6
 LEAST_MOVEMENT = 1e-4
 """Labels ask for a movement of at least so much of ‖θ_0‖: a smaller one drowns in the roundings of θ_0 + movement, and no radius
 could tell anything about it. Where a premise allows only less, it is missed."""
+
+AWAKE = 0.8
+"""Share of lanes in which every unit of a ReLU network is on for some sample."""
+
+ROOM = 0.9
+"""Share of the way to the nearest kink that a ball may take."""
+
+LARGEST_BALL = 1e3
+"""Balls are no larger where nothing else restricts them."""
+
+DEPTH, HALVINGS = 60.0, 50
+"""A ball is looked for down to e^-60 of the largest, to a relative 6e-14: finer than NUDGE by far."""
+
+LEAST_IN_A_BALL = 1e-7
+"""The same for families whose constants hold in a ball: they are large, and allow little movement."""
 
 EXACT_DUPLICATES = 0.25
 """Share of the near-duplicates that are exact: J_S is then rank-deficient, which no premise may overlook."""
@@ -89,8 +104,15 @@ class DisplacedRecipe(SetupRecipe):
         setup = SetupRecipe.build(self, lanes, first)
         stream = LaneStream(self.seed + 2**32, lanes, first)
         size = stream.log_uniform(1e-3, 10.0)
-        tuned = setup.theta0 + size[:, None] * stream.unit(self.family.parameters)
-        rho0 = torch.where(stream.uniform() < 0.5, torch.inf, size * stream.choice(1 + NUDGE, 1.5, 4.0))
+        direction = stream.unit(self.family.parameters)
+        bounded = stream.uniform() >= 0.5
+        rho0 = size * stream.choice(1 + NUDGE, 1.5, 4.0)
+        if self.family.everywhere:
+            rho0 = torch.where(bounded, rho0, torch.inf)
+        else:
+            shrunk = (ROOM * _room(setup) / rho0).clamp(max=1.0)
+            size, rho0 = size * shrunk, rho0 * shrunk
+        tuned = setup.theta0 + size[:, None] * direction
         values = {f.name: getattr(setup, f.name) for f in fields(Setup)} | {"rho0": rho0}
         return Displaced(**values, tuned=tuned)
 
@@ -138,10 +160,21 @@ def _bare(recipe: SetupRecipe, stream: LaneStream) -> Setup:
     )
     tame = (stream.uniform() < WELL_CONDITIONED)[:, None, None]
     x_train = torch.where(tame, _well_conditioned(recipe, stream, theta0, frozen, x_train), x_train)
+    if isinstance(family, ReluLayer | BothLayers) and family.activation == "relu":
+        theta0 = _awake(family, theta0, x_train, stream)
     ones = torch.ones(lanes, dtype=torch.float64)
     labels = torch.zeros(lanes, recipe.samples, family.outputs_count, dtype=torch.float64)
     alpha = torch.exp(stream.normal())
     return Setup(family, theta0, frozen, x_train, labels, x_eval, alpha, eta=ones, rho0=ones)
+
+
+def _awake(family: ReluLayer | BothLayers, theta0: Tensor, x_train: Tensor, stream: LaneStream) -> Tensor:
+    """Most lanes' first layers turned so that unit j is on for sample j: where all units are off, nothing can be learned."""
+    first = theta0[:, : family.width * family.inputs].unflatten(-1, (family.width, family.inputs))
+    samples = x_train[:, torch.arange(family.width) % x_train.shape[1]]
+    turned = torch.where(((first * samples).sum(-1, keepdim=True) < 0), -first, first).flatten(-2)
+    turned = torch.cat([turned, theta0[:, turned.shape[-1] :]], dim=-1)
+    return torch.where((stream.uniform() < AWAKE)[:, None], turned, theta0)
 
 
 def _well_conditioned(
@@ -179,35 +212,87 @@ def _labelled(recipe: SetupRecipe, bare: Setup, stream: LaneStream) -> Setup:
         "edge": torch.full((lanes,), EDGE * (1 - NUDGE), dtype=torch.float64),
         "outside": EDGE * stream.choice(1 + NUDGE, 2.0, 16.0),
     }[recipe.placement]
-    per_residual = _premise_numbers(bare, stream, kappa)
-    scale = inside / per_residual
-    wanted = torch.where(per_residual > 0, scale, stream.log_uniform(1e-3, 10.0))
-    residual = torch.maximum(wanted, LEAST_MOVEMENT * largest * torch.linalg.vector_norm(bare.theta0, dim=-1))
+    strength = Strength.drawn(stream)
+    if bare.family.everywhere:
+        per_residual = _premise_number(bare, strength, bare.beta_train, bare.beta_eval)
+        wanted = torch.where(per_residual > 0, inside / per_residual, stream.log_uniform(1e-3, 10.0))
+        ball = torch.full_like(wanted, torch.inf)
+    else:
+        wanted, ball = _in_a_ball(bare, strength, inside, stream)
+    least = LEAST_MOVEMENT if bare.family.everywhere else LEAST_IN_A_BALL
+    residual = torch.maximum(wanted, least * largest * torch.linalg.vector_norm(bare.theta0, dim=-1))
     direction = _residual_direction(bare, stream)
     start = bare.family.outputs(bare.theta0, bare.frozen, bare.x_train)
     y_train = bare.alpha[:, None, None] * (start - residual[:, None, None] * direction)
     top = 0.5 if recipe.long_steps else EDGE
     h = top * torch.where(stream.uniform() < 0.5, 1 - NUDGE, stream.uniform(low=0.5, high=1.0))
     eta = h / (bare.alpha.square() * largest.square())
+    eta = torch.where(eta.isfinite(), eta, 1.0)  # no slope at all: all units of a ReLU network are off
     tight_ball = residual / (smallest * EDGE) * torch.where(stream.uniform() < 0.5, 1.0, kappa)
     rho0 = tight_ball * stream.choice(1 + NUDGE, 1 + NUDGE, 10.0, torch.inf)
+    if not bare.family.everywhere:
+        rho0 = ball
     return bare.with_leaves(bare.leaves() | {"y_train": y_train, "eta": eta, "rho0": rho0})
 
 
-def _premise_numbers(bare: Setup, stream: LaneStream, kappa: Tensor) -> Tensor:
-    """The binding premise number per unit of R: Lemma 6's alone or Theorem 7's, scale-free or with the paper's powers of κ."""
+@dataclass(frozen=True)
+class Strength:
+    """Which premise numbers are placed: with the `paper`'s powers of κ or scale-free; the `lemma`'s alone or Theorem 7's too."""
+
+    paper: Tensor
+    lemma: Tensor
+
+    @staticmethod
+    def drawn(stream: LaneStream) -> "Strength":
+        paper = stream.uniform() < 0.5
+        return Strength(paper, stream.uniform() < 0.3)
+
+
+def _premise_number(bare: Setup, strength: Strength, beta_s: Tensor, beta: Tensor) -> Tensor:
+    """The binding premise number per unit of R, for these constants of smoothness."""
     gamma = bare.overlap.clamp(min=1e-300)
-    beta_s, beta = bare.beta_train, bare.beta_eval
     s, big = bare.sigma_min.clamp(min=1e-300), bare.sigma_max
+    kappa = big.clamp(min=1e-300) / s
     a = beta_s / s.square()
     b = bare.kernel_norm * beta_s * big / (gamma * s**3)
     d = beta * big / (gamma * s.square())
-    paper = stream.uniform() < 0.5
-    a = a * torch.where(paper, kappa, 1.0)
-    b = b * torch.where(paper, kappa, 1.0)
-    d = d * torch.where(paper, kappa.square(), 1.0)
-    lemma = stream.uniform() < 0.3
-    return torch.nan_to_num(torch.where(lemma, a, torch.maximum(a, torch.maximum(b, d))), nan=1.0)
+    a = a * torch.where(strength.paper, kappa, 1.0)
+    b = b * torch.where(strength.paper, kappa, 1.0)
+    d = d * torch.where(strength.paper, kappa.square(), 1.0)
+    return torch.nan_to_num(torch.where(strength.lemma, a, torch.maximum(a, torch.maximum(b, d))), nan=1.0)
+
+
+def _room(bare: Setup) -> Tensor:
+    """How large a ball may be before it meets a kink of a sample or of an evaluation point."""
+    kinks = [bare.family.kink_distance(bare.theta0, bare.frozen, x) for x in (bare.x_train, bare.x_eval)]
+    return torch.minimum(*kinks)
+
+
+def _in_a_ball(bare: Setup, strength: Strength, inside: Tensor, stream: LaneStream) -> tuple[Tensor, Tensor]:
+    """R and ρ_0 for a family whose constants grow with the ball, so that they meet on it.
+
+    With q(ρ) the premise number per unit of R on the ball of radius ρ, R = inside/q(ρ_0) puts it where it is wanted, and the ball
+    is `wider` times as large as R asks for: ρ_0·q(ρ_0) grows with ρ_0, and bisection finds where it is inside·wider/(s·EDGE).
+    Where a kink comes first the ball ends before it, and R is what the ball allows.
+    """
+    s = bare.sigma_min.clamp(min=1e-300)
+    kappa = torch.where(strength.paper, bare.sigma_max.clamp(min=1e-300) / s, 1.0)
+    wider = kappa * stream.choice(1 + NUDGE, 1 + NUDGE, 4.0)
+    room = _room(bare).clamp(max=LARGEST_BALL) * torch.where(stream.uniform() < 0.5, ROOM, stream.uniform(low=0.1))
+    low, high = torch.log(room) - DEPTH, torch.log(room)
+
+    def numbers(log_radius: Tensor) -> Tensor:
+        at, radius = (bare.theta0, bare.frozen), torch.exp(log_radius)
+        beta_s = bare.family.smoothness(*at, bare.x_train, radius)
+        return _premise_number(bare, strength, beta_s, bare.family.mean_smoothness(*at, bare.x_eval, radius))
+
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        fits = torch.exp(middle) * numbers(middle) * s * EDGE <= inside * wider
+        low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
+    ball = torch.exp(low)
+    residual = torch.minimum(inside / numbers(low), ball * s * inside.clamp(min=EDGE) / wider)
+    return residual, ball
 
 
 def _residual_direction(bare: Setup, stream: LaneStream) -> Tensor:
@@ -279,7 +364,7 @@ def _recipes(
             eval_spectrum=draw(st.sampled_from(KINDS)),
             shared=draw(st.sampled_from([1.0, 0.0, 0.5, 0.9])),
             duplicates=draw(st.sampled_from([False] * 7 + [True])),
-            long_steps=draw(st.sampled_from([False, False, False, True])),
+            long_steps=model.everywhere and draw(st.sampled_from([False, False, False, True])),
             seed=draw(st.integers(0, 2**31 - 1)),
         )
 

@@ -2,7 +2,17 @@
 
 from hypothesis import strategies as st
 
-from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
+from boundcheck.geometry import (
+    Attention,
+    BothLayers,
+    Family,
+    GeneralQuadratic,
+    Linear,
+    Polynomial,
+    Quadratic,
+    ReluLayer,
+    TwoLayer,
+)
 
 Families = st.SearchStrategy[Family]
 
@@ -15,6 +25,17 @@ def _regular(families: Families) -> Families:
 def linear_models(*, max_inputs: int = 6, max_outputs: int = 2) -> Families:
     """f(θ, x) = Θ·x."""
     return st.builds(Linear, inputs=st.integers(1, max_inputs), outputs_=st.integers(1, max_outputs))
+
+
+def polynomial_models(*, max_inputs: int = 3, max_degree: int = 4) -> Families:
+    """⟨θ, φ(x)⟩ with all monomials or orthonormal Hermite polynomials of degree 1 to at most `max_degree` <= 4."""
+    return st.builds(
+        Polynomial,
+        inputs=st.integers(1, max_inputs),
+        degree=st.integers(1, max_degree),
+        kind=st.sampled_from(["monomial", "hermite"]),
+        centred=st.booleans(),
+    )
 
 
 def quadratic_models(*, max_dimension: int = 5, max_outputs: int = 2) -> Families:
@@ -30,15 +51,48 @@ def general_quadratic_models(*, max_dimension: int = 3, max_outputs: int = 2) ->
 
 
 def two_layer_models(*, max_inputs: int = 5, max_width: int = 8, max_outputs: int = 2) -> Families:
-    """a·φ(W·x)/√width with the first layer trained, φ = tanh or softplus."""
+    """a·φ(W·x)/√width with the first layer trained, φ = tanh, softplus or sigmoid."""
     two_layer = st.builds(
         TwoLayer,
         inputs=st.integers(1, max_inputs),
         width=st.integers(1, max_width),
         outputs_=st.integers(1, max_outputs),
-        activation=st.sampled_from(["tanh", "softplus"]),
+        activation=st.sampled_from(["tanh", "softplus", "sigmoid"]),
     )
     return _regular(two_layer)
+
+
+def both_layers_models(*, max_inputs: int = 3, max_width: int = 4, max_outputs: int = 2) -> Families:
+    """a·φ(W·x)/√width with both layers trained, ReLU among the φ: constants in a ball."""
+    return st.builds(
+        BothLayers,
+        inputs=st.integers(1, max_inputs),
+        width=st.integers(1, max_width),
+        outputs_=st.integers(1, max_outputs),
+        activation=st.sampled_from(["tanh", "softplus", "sigmoid", "relu"]),
+    )
+
+
+def relu_models(*, max_inputs: int = 3, max_width: int = 4) -> Families:
+    """a·max(W·x, 0)/√width with the first layer trained: linear up to the nearest kink."""
+    return st.builds(ReluLayer, inputs=st.integers(1, max_inputs), width=st.integers(1, max_width))
+
+
+def attention_models(*, max_tokens: int = 3, max_inner: int = 2, max_width: int = 3) -> Families:
+    """Self-attention, averaged, with a network of one hidden layer on it, all trained: constants in a ball."""
+    return st.builds(
+        Attention,
+        tokens=st.integers(1, max_tokens),
+        inputs=st.integers(1, 2),
+        inner=st.integers(1, max_inner),
+        width=st.integers(1, max_width),
+        activation=st.sampled_from(["tanh", "softplus", "sigmoid"]),
+    )
+
+
+def network_models() -> Families:
+    """Any of the networks whose constants hold in a ball."""
+    return st.one_of(both_layers_models(), relu_models(), attention_models())
 
 
 def curved_models() -> Families:
@@ -47,5 +101,5 @@ def curved_models() -> Families:
 
 
 def models() -> Families:
-    """Any of the families with constants in closed form."""
-    return st.one_of(linear_models(), curved_models())
+    """Any of the families whose constants hold everywhere."""
+    return st.one_of(linear_models(), curved_models(), polynomial_models(max_inputs=2, max_degree=3))

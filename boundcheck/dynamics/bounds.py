@@ -27,7 +27,10 @@ TINY = 2.0**-500
 
 @dataclass(frozen=True)
 class Point:
-    """Bounds at some θ: σ_min(J_S) from below; σ_max(J_S), ‖r_S‖ and β_S from above."""
+    """Bounds at some θ: σ_min(J_S) from below; σ_max(J_S), ‖r_S‖ and β_S from above.
+
+    β_S holds everywhere, or on the ball of radius ρ_0 around θ_0 (`Bounds.within`).
+    """
 
     smallest: Tensor
     largest: Tensor
@@ -70,6 +73,12 @@ class Bounds:
             beta=bound(beta.upper),
         )
 
+    def within(self, reach: Tensor) -> Tensor:
+        """Whether β_S holds between all points that are no farther than `reach` (an upper bound) from θ_0."""
+        if self.setup.family.everywhere:
+            return torch.ones_like(reach, dtype=torch.bool)
+        return reach * UP <= self.setup.rho0
+
     def residual_at(self, theta: Tensor) -> Tensor:
         """At least ‖r_S(θ)‖."""
         (residual,) = self.residual.enclose(*map(Enclosure.exactly, [theta, *self._leaves]))
@@ -109,7 +118,8 @@ def _traced(setup: Setup) -> tuple[Traced, Traced, Traced]:
     def spectrum(theta: Tensor, *values: Tensor) -> list[Tensor]:
         p = given(values)
         jacobian = p.family.jacobian(theta, p.frozen, p.x_train).flatten(-3, -2)
-        return [singular_values(jacobian), p.family.smoothness(theta, p.frozen, p.x_train)]
+        beta = p.family.smoothness(theta, p.frozen, p.x_train) if p.family.everywhere else p.beta_train
+        return [singular_values(jacobian), beta]
 
     def residual(theta: Tensor, *values: Tensor) -> list[Tensor]:
         return [given(values).residual(theta)]

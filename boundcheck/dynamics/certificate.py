@@ -1,8 +1,15 @@
 """How far the iterates of a descent in floats are from the exact ones, and where the exact ones end: the proof.
 
 θ_0, …, θ_T are the computed iterates, T(θ) = θ - η·∇L(θ) with ∇L = α·Jᵀr the exact step, θ*_t = Tᵗ(θ_0) the exact iterates,
-d_t = ‖θ_t - θ*_t‖, and β bounds the Lipschitz constant of J everywhere. All θ_t lie within M of θ_0. B is the ball of radius
-M + D around θ_0 for a D yet to be justified, and S = ‖J(θ_0)‖ + β·(M + D), so that ‖J‖ <= S on B.
+d_t = ‖θ_t - θ*_t‖, and β bounds the Lipschitz constant of J, everywhere or between any two points of the ball B_0 of radius ρ_0
+around θ_0. All θ_t lie within M of θ_0. B is the ball of radius M + D around θ_0 for a D yet to be justified, and
+S = ‖J(θ_0)‖ + β·(M + D), so that ‖J‖ <= S on B.
+
+*Ball.* Where β holds on B_0 only, each part below is proved only if all points that it speaks of lie in B_0, and is unknown
+(+inf) elsewhere: for *Drift*, M + D <= ρ_0. For *Tail*, ‖θ_T - θ_0‖ + D + P·ρ/(αs) <= ρ_0: from any p of the segment the descent
+runs at most P·ρ/(αs) far, and the argument in `contraction` looks only at points no farther from p than that. For *Prediction*,
+‖θ_T - θ_0‖ + λ <= ρ_0, since the mean of J is taken on a segment between two points within λ of θ_T. A ball is convex, so with
+two points it holds the segment between them.
 
 *Rounding.* ‖θ_{t+1} - T(θ_t)‖ <= δ, and computed residuals are within ε of the exact ones at θ_t: a priori bounds for every θ
 within M of θ_0 (`boundcheck.rigor.magnitude`), so for every step.
@@ -133,7 +140,7 @@ def drift_of(bounds: Bounds, run: Run, start: Point) -> Drift:
 
     D = 2 * attempt(torch.zeros_like(M)).distance
     proved = attempt(D)
-    itself = (proved.distance <= D) & setup.established
+    itself = (proved.distance <= D) & setup.established & bounds.within((M + D + carried) * UP)
     distance = torch.where(itself, (proved.distance + carried) * UP, torch.inf)
     moves = torch.where(itself, proved.moves * UP, torch.inf)
     return Drift(torch.where(steps == 0, 0.0, bound(distance)), torch.where(steps == 0, 0.0, bound(moves)))
@@ -154,6 +161,8 @@ def limit_from(bounds: Bounds, theta: Tensor, distance: Tensor, eta: Tensor) -> 
     apart = distance * torch.exp(a * (h + 2 / A) * UP) * UP
     tail = P * end.residual / (alpha * s) * UP
     rest = P * residual / (alpha * s) * UP
+    gone = norm(theta - setup.theta0)
+    admissible &= bounds.within((gone + distance + rest) * UP)
     centre, radius = _predicted(bounds, theta, end, s, tail, P / A * UP)
     better = radius < tail
     centre = torch.where(better[..., None], centre, theta)
@@ -178,7 +187,8 @@ def _predicted(
     outside = factor * end.beta * (end.residual / alpha).square() / s.pow(3) * UP + wrong + TINY
     slower = s - end.beta * farther * UP
     inside = (bounds.residual_at(centre) / alpha + end.beta * farther * outside) / slower
-    return centre, torch.where(slower > 0, bound((outside + inside) * UP * UP), torch.inf)
+    known = (slower > 0) & bounds.within((norm(theta - bounds.setup.theta0) + farther) * UP)
+    return centre, torch.where(known, bound((outside + inside) * UP * UP), torch.inf)
 
 
 def _newton(bounds: Bounds, theta: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,8 @@
 *Amplification.* d = ‖p - θ‖ obeys d' <= ‖p' + ∇L(p)‖ + μ·d, where -μ bounds from below the eigenvalues of the mean of
 ∇²L = α²·JᵀJ + α·Σ r_i·∇²f_i between p and θ: those of the first term are not below 0, and the second has norm at most
 αβ‖r‖ <= αβ(‖r(p)‖ + αS·d). So, as in `certificate`, a D that is at least `(∫‖p' + ∇L(p)‖ + jumps)·exp(αβ·∫(‖r(p)‖ + αS·D))`
-bounds d, with S = ‖J(θ_0)‖ + β·(length of p + 2D).
+bounds d, with S = ‖J(θ_0)‖ + β·(length of p + 2D). A β that holds only on the ball of radius ρ_0 around θ_0 is enough where
+length of p + 2D <= ρ_0; elsewhere nothing is known.
 
 *Defect.* A segment is p(x) = θ_0 + c_0 + c_1·x + c_2·x² + c_3·x³ for x in [-1/2, 1/2], its coefficients as they are stored, and
 takes the time τ. With E(x) = p'(x) + τ·∇L(p(x)), ∫‖E‖ dx is at most the mean of ‖E‖ at both ends plus sup‖E''‖/12. Both ends
@@ -92,7 +93,8 @@ def distance_to_flow(setup: Setup, start: Point, segments: Sequence[Segments]) -
 
     D = 2 * attempt(zero)
     proved = attempt(D)
-    return torch.where(time == 0, 0.0, bound(torch.where(proved <= D, proved, torch.inf)))
+    known = (proved <= D) & (setup.family.everywhere | ((path + 2 * D) * UP <= setup.rho0))
+    return torch.where(time == 0, 0.0, bound(torch.where(known, proved, torch.inf)))
 
 
 def _join(segments: Sequence[Segments]) -> Segments | None:

@@ -1,6 +1,6 @@
 """Fine-tuning by gradient descent on a least-squares loss (Local Edits, Sections 2 and 3) as a Problem."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import ClassVar, Self, cast
@@ -118,13 +118,19 @@ class Setup(Problem):
 
     @cached_property
     def beta_train(self) -> Tensor:
-        """β_S of (4); an upper bound where `family.closed_form`, else an estimate from below."""
-        return self.family.smoothness(self.theta0, self.frozen, self.x_train)
+        """β_S of (4) on the ball of radius ρ_0; an upper bound where `family.closed_form`, else an estimate from below."""
+        return self._on_ball(self.family.smoothness, self.x_train)
 
     @cached_property
     def beta_eval(self) -> Tensor:
-        """β of (5); an upper bound where `family.closed_form`, else an estimate from below."""
-        return self.family.mean_smoothness(self.theta0, self.frozen, self.x_eval)
+        """β of (5) on the same ball; an upper bound where `family.closed_form`, else an estimate from below."""
+        return self._on_ball(self.family.mean_smoothness, self.x_eval)
+
+    def _on_ball(self, constant: Callable[..., Tensor], x: Tensor) -> Tensor:
+        """A constant of smoothness: one that holds everywhere is not asked about any ball."""
+        if self.family.everywhere:
+            return constant(self.theta0, self.frozen, x)
+        return constant(self.theta0, self.frozen, x, self.rho0)
 
     @property
     def established(self) -> bool:

@@ -1,5 +1,6 @@
 """Model families, their Jacobians and smoothness, tangent-space overlap, policies and their Fisher information. Torch only."""
 
+from boundcheck.geometry.activations import softplus
 from boundcheck.geometry.condition import (
     InstabilityCondition,
     curvature_coupling,
@@ -7,12 +8,15 @@ from boundcheck.geometry.condition import (
     output_acceleration,
 )
 from boundcheck.geometry.eigenspaces import Eigenspace, FisherSpectrum
-from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer, softplus
+from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 from boundcheck.geometry.fisher import Fisher, fisher_information
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
+from boundcheck.geometry.jets import Jet
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
+from boundcheck.geometry.networks import Attention, BothLayers, ReluLayer
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
 from boundcheck.geometry.policies import Bernoulli, Gaussian, Policy, Softmax
+from boundcheck.geometry.polynomials import Polynomial
 from boundcheck.geometry.spectrum import (
     eigenvalues,
     largest_eigenvalue,
@@ -30,8 +34,10 @@ from boundcheck.geometry.tilting import divergence, exponential_remainder, sprea
 from boundcheck.geometry.whitened import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 
 __all__ = [
+    "Attention",
     "Bernoulli",
     "BernoulliPolicy",
+    "BothLayers",
     "Eigenspace",
     "Family",
     "Fisher",
@@ -41,9 +47,12 @@ __all__ = [
     "GeneralQuadratic",
     "HadamardPolicy",
     "InstabilityCondition",
+    "Jet",
     "Linear",
     "Policy",
+    "Polynomial",
     "Quadratic",
+    "ReluLayer",
     "Softmax",
     "TangentOverlap",
     "TangentOverlaps",

@@ -4,7 +4,6 @@ Every function is shape-polymorphic: `theta` is `[..., n]`, `x` is `[..., rows, 
 broadcast, so that the same formula serves one instance inside a claim and thousands of lanes in a descent.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from boundcheck.errors import BoundcheckError
+from boundcheck.geometry.activations import ACTIVATIONS, SMOOTH, Activation, require_activation
 from boundcheck.problem import Part
 
 Frozen = Mapping[str, Tensor]
-
-TANH_CURVATURE = math.nextafter(4 / (3 * math.sqrt(3)), 1.0)
-"""At least sup|tanh''| = 4/(3·√3), rounded up: a larger Lipschitz constant is the safe direction."""
-
-SOFTPLUS_CURVATURE = 0.25
-"""sup|softplus''|, exactly."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,10 @@ class Family(Part, ABC):
     """
 
     closed_form: ClassVar[bool] = False
-    """Whether `smoothness` and `mean_smoothness` are proved upper bounds on all of parameter space."""
+    """Whether `smoothness` and `mean_smoothness` are proved upper bounds, in the ball that they are asked for."""
+
+    everywhere: ClassVar[bool] = True
+    """Whether they hold on all of parameter space, whatever the ball."""
 
     @property
     @abstractmethod
@@ -67,19 +63,24 @@ class Family(Part, ABC):
         """Jᵀ·cotangent for a cotangent `[..., rows, k]`: `[..., n]`."""
         return self._over_lanes(self._pullback_one, theta, frozen, x, cotangent)
 
-    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
-        """β_S of Local Edits (4): a constant with ‖J_S(θ) - J_S(θ')‖ ≤ β_S·‖θ - θ'‖.
+    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
+        """β_S of Local Edits (4): a constant with ‖J_S(θ') - J_S(θ'')‖ ≤ β_S·‖θ' - θ''‖ for all θ', θ'' in a ball around `theta`.
 
-        For a family without a closed form this is sampled around `theta`: a **lower** bound.
+        `radius` `[...]` is the ball's (None: all of space); a family whose constants hold `everywhere` ignores it, another one
+        says +inf where it knows of none. For a family without a closed form this is sampled around `theta`: a **lower** bound.
         """
         return self._sampled(theta, frozen, x, per_row=False)
 
-    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
-        """β of Local Edits (5): E‖J_x(θ) - J_x(θ')‖² ≤ β²·‖θ - θ'‖², the mean taken over the rows of x.
+    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
+        """β of Local Edits (5): E‖J_x(θ') - J_x(θ'')‖² ≤ β²·‖θ' - θ''‖² in the same ball, the mean taken over the rows of x.
 
         For a family without a closed form this is sampled around `theta`: a **lower** bound.
         """
         return self._sampled(theta, frozen, x, per_row=True)
+
+    def kink_distance(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+        """A radius below which no θ' around `theta` has a kink at a row of x: `[...]`, +inf for a smooth family."""
+        return torch.full_like(theta[..., 0], torch.inf)
 
     def _over_lanes(
         self, function: Callable[..., Tensor], theta: Tensor, frozen: Frozen, x: Tensor, *more: Tensor
@@ -153,7 +154,7 @@ class Linear(Family):
     def pullback(self, theta: Tensor, frozen: Frozen, x: Tensor, cotangent: Tensor) -> Tensor:
         return (cotangent.mT @ x).flatten(-2)
 
-    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         return torch.zeros_like(theta[..., 0])
 
     mean_smoothness = smoothness
@@ -215,11 +216,11 @@ class Quadratic(Family):
     def _curvature_norm(self, frozen: Frozen) -> Tensor:
         return torch.linalg.svdvals(self._curvature(frozen))[..., 0]
 
-    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         _, weights = self._split(x)
         return torch.linalg.vector_norm(weights, dim=(-2, -1)) * self._curvature_norm(frozen)
 
-    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         _, weights = self._split(x)
         return weights.square().sum(-1).mean(-1).sqrt() * self._curvature_norm(frozen)
 
@@ -268,13 +269,13 @@ class GeneralQuadratic(Family):
     def pullback(self, theta: Tensor, frozen: Frozen, x: Tensor, cotangent: Tensor) -> Tensor:
         return (self.jacobian(theta, frozen, x) * cotangent[..., None]).sum((-3, -2))
 
-    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         _, curvatures = self._split(x)
         by_row = torch.linalg.svdvals(curvatures.flatten(-4, -3).flatten(-2))[..., 0]
         by_parameter = torch.linalg.svdvals(curvatures.flatten(-4, -2))[..., 0]
         return torch.minimum(by_row, by_parameter)
 
-    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         _, curvatures = self._split(x)
         stacked = curvatures.flatten(-4, -2)  # its Gram matrix is Σ_i Σ_j A_j(x_i)²
         return torch.linalg.svdvals(stacked)[..., 0] / x.new_tensor(float(x.shape[-2])).sqrt()
@@ -282,7 +283,7 @@ class GeneralQuadratic(Family):
 
 @dataclass(frozen=True)
 class TwoLayer(Family):
-    """f(W, x) = a·φ(W·x)/√width with the first layer trained, φ = tanh or softplus.
+    """f(W, x) = a·φ(W·x)/√width with the first layer trained, φ = tanh, softplus or sigmoid.
 
     With ℓ = sup|φ''| and the largest column norm of a: β_S ≤ ℓ·max‖a_j‖/√width·√‖Σ‖x_i‖²x_ix_iᵀ‖ and β the same with the
     mean over the evaluation samples (Cauchy-Schwarz over the hidden units, then ‖Wx‖ ≤ ‖W‖·‖x‖ on one factor). Both
@@ -295,10 +296,10 @@ class TwoLayer(Family):
     activation: str = "tanh"
 
     closed_form: ClassVar[bool] = True
+    known: ClassVar[tuple[str, ...]] = SMOOTH
 
     def __post_init__(self) -> None:
-        if self.activation not in ("tanh", "softplus"):
-            raise BoundcheckError(f"activation={self.activation!r}", expected='"tanh" or "softplus"')
+        require_activation(self.activation, self.known)
 
     @property
     def parameters(self) -> int:
@@ -319,19 +320,18 @@ class TwoLayer(Family):
     def _scale(self) -> float:
         return self.width**-0.5
 
+    @property
+    def _phi(self) -> Activation:
+        return ACTIVATIONS[self.activation]
+
     def _hidden(self, theta: Tensor, x: Tensor) -> Tensor:
         return x @ theta.unflatten(-1, (self.width, self.inputs)).mT
 
     def outputs(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
-        hidden = self._hidden(theta, x)
-        active = torch.tanh(hidden) if self.activation == "tanh" else softplus(hidden)
-        return (active @ frozen["head"].mT) * self._scale
+        return (self._phi.value(self._hidden(theta, x)) @ frozen["head"].mT) * self._scale
 
     def _slope(self, theta: Tensor, x: Tensor) -> Tensor:
-        hidden = self._hidden(theta, x)
-        if self.activation == "tanh":
-            return 1 - torch.tanh(hidden).square()
-        return 0.5 + 0.5 * torch.tanh(0.5 * hidden)
+        return self._phi.slope(self._hidden(theta, x))
 
     def jacobian(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
         weights = self._slope(theta, x)[..., :, None, :] * frozen["head"][..., None, :, :]
@@ -342,17 +342,11 @@ class TwoLayer(Family):
         return (signal.mT @ x).flatten(-2) * self._scale
 
     def _bound(self, frozen: Frozen, moment: Tensor) -> Tensor:
-        curvature = TANH_CURVATURE if self.activation == "tanh" else SOFTPLUS_CURVATURE
         column = torch.linalg.vector_norm(frozen["head"], dim=-2).amax(-1)
-        return curvature * column * self._scale * moment.sqrt()
+        return self._phi.sharpest * column * self._scale * moment.sqrt()
 
-    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+    def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         return self._bound(frozen, weighted_second_moment_norm(x))
 
-    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
+    def mean_smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         return self._bound(frozen, weighted_second_moment_norm(x) / x.shape[-2])
-
-
-def softplus(t: Tensor) -> Tensor:
-    """log(1 + eᵗ) by the formula that is accurate everywhere (torch's float64 one is not above its threshold)."""
-    return t.clamp(min=0) + torch.log1p(torch.exp(-t.abs()))

@@ -10,7 +10,7 @@ bounded by its size. An operator without a rule raises UnknownOperatorError.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -31,11 +31,16 @@ _RULES: dict[Any, Callable[..., Any]] = {}
 
 @dataclass(frozen=True)
 class Magnitude:
-    """`low <= exact value <= high` and `|computed - exact| <= error`, entry by entry, wherever in the box the inputs are."""
+    """`low <= exact value <= high` and `|computed - exact| <= error`, entry by entry, wherever in the box the inputs are.
+
+    `away` is known of products of matrices only, for whom their sign matters: where it is positive the exact value is at least
+    that, where it is negative at most that.
+    """
 
     low: Tensor
     high: Tensor
     error: Tensor
+    away: Tensor | None = None
 
     @staticmethod
     def exactly(value: Tensor) -> "Magnitude":
@@ -158,6 +163,25 @@ def mul(x: Any, y: Any) -> Magnitude:
     return _sized(x.size * y.size, error + 4 * UNDERFLOW)
 
 
+@_rule(aten.div.Tensor)
+def div(x: Any, y: Any) -> Magnitude:
+    """x / y; nothing is known where y may be 0."""
+    x, y = _pair(x, y)
+    exact, computed = absolute(y).low, absolute(y).low - y.error
+    size = x.size / exact
+    error = (x.error + size * y.error) / computed + UNIT_ROUNDOFF * (x.computed / computed) + 4 * UNDERFLOW
+    known = computed > 2.0**-1000
+    return _sized(torch.where(known, size, torch.inf), torch.where(known, error, torch.inf), 16)
+
+
+@_rule(aten.sqrt.default)
+def root(x: Magnitude) -> Magnitude:
+    """√x; nothing is known where x may come near 0."""
+    least = x.low - x.error
+    error = x.error / least.clamp(min=0).sqrt() + 2 * UNIT_ROUNDOFF * x.computed.sqrt()
+    return _ranged(x.low.clamp(min=0).sqrt(), x.high.sqrt(), torch.where(least > 2.0**-900, error, torch.inf), 16)
+
+
 @_rule(aten.abs.default)
 def absolute(x: Magnitude) -> Magnitude:
     """|x|, exactly."""
@@ -199,7 +223,23 @@ def matmul(x: Magnitude, y: Magnitude) -> Magnitude:
     error = x.computed @ (y.error + gamma(k) * y.computed + UNDERFLOW)
     if bool((x.error > 0).any()):
         error = error + x.error @ y.computed
-    return _sized(x.size @ y.size, error + 2 * k * UNDERFLOW, 2 * k)
+    product = _sized(x.size @ y.size, error + 2 * k * UNDERFLOW, 2 * k)
+    return replace(product, away=_away(x, y))
+
+
+def _away(x: Magnitude, y: Magnitude) -> Tensor:
+    """How far from 0 the entries of X·Y are at least, with their sign; 0 where that is not known."""
+    (p, p_off), (q, q_off) = _centred(x), _centred(y)
+    product = p @ q
+    off = p.abs() @ q_off + p_off @ (q.abs() + q_off) + 4 * gamma(p.shape[-1]) * (x.size @ y.size)
+    least = product.abs() - widen(off, 4 * p.shape[-1]) - 8 * p.shape[-1] * UNDERFLOW
+    return torch.where(least > 0, product.sign() * least * (1 - 2.0**-50), 0.0)
+
+
+def _centred(x: Magnitude) -> tuple[Tensor, Tensor]:
+    centre = x.low / 2 + x.high / 2
+    off = torch.maximum(x.high - centre, centre - x.low)
+    return centre, widen(off) + torch.where(off > 0, UNDERFLOW, 0.0)
 
 
 # -------------------------------------------------------------------------------------------------------------- functions
@@ -247,6 +287,32 @@ def log1p(x: Magnitude) -> Magnitude:
     return _ranged(low, high, torch.where(least > 2.0**-40, error, torch.inf), 16)
 
 
+@_rule(aten.gt.Scalar)
+def positive(x: Magnitude, bound: float) -> Magnitude:
+    """Whether x > 0, as 0 or 1: off by 1 where the computed x may lie on the other side."""
+    if bound != 0:
+        raise UnknownOperatorError(f"aten.gt with {bound}")
+    away = torch.zeros_like(x.low) if x.away is None else x.away
+    low, high = torch.where(away > 0, away, x.low), torch.where(away < 0, away, x.high)
+    known = (low > x.error) | (-high >= x.error)
+    one = torch.ones_like(x.low)
+    return Magnitude(one * (low > 0), one * (high > 0), torch.where(known, 0.0, one))
+
+
+@_rule(aten.ones_like.default)
+def ones(x: Magnitude, **_: Any) -> Magnitude:
+    """1 for each entry."""
+    return Magnitude.exactly(torch.ones_like(x.low))
+
+
+@_rule(aten._to_copy.default)
+def cast(x: Magnitude, *, dtype: Any = None, **_: Any) -> Magnitude:
+    """A truth value as a double."""
+    if dtype is not torch.float64:
+        raise UnknownOperatorError(f"aten._to_copy to {dtype}")
+    return x
+
+
 # ------------------------------------------------------------------------------------------------------------------ moves
 
 
@@ -262,7 +328,8 @@ def _moved(operator: Any) -> Callable[..., Any]:
 
         low, high, error = part("low"), part("high"), part("error")
         if isinstance(low, Tensor):
-            return Magnitude(low, high, error)
+            whole = isinstance(args[0], Magnitude) and args[0].away is not None
+            return Magnitude(low, high, error, part("away") if whole else None)
         return [Magnitude(*parts) for parts in zip(low, high, error, strict=True)]
 
     return apply

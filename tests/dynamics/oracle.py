@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.dynamics import Setup
-from boundcheck.geometry import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
+from boundcheck.geometry import Attention, BothLayers, Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 
 DIGITS = 60
 SEED = 20250117
@@ -93,6 +93,10 @@ class Naive:
             return self._quadratic(self.family, theta, x)
         if isinstance(self.family, GeneralQuadratic):
             return self._general_quadratic(self.family, theta, x)
+        if isinstance(self.family, BothLayers):
+            return self._both_layers(self.family, theta, x)
+        if isinstance(self.family, Attention):
+            return self._attention(self.family, theta, x)
         assert isinstance(self.family, TwoLayer)
         return self._two_layer(self.family, theta, x)
 
@@ -124,19 +128,54 @@ class Naive:
 
     def _two_layer(self, family: TwoLayer, theta: Point, x: Point) -> tuple[Point, list[Point]]:
         n, scale = family.inputs, mpmath.mpf(family.width**-0.5)
-        parts = []
-        for unit in range(family.width):
-            z = mpmath.fdot(theta[unit * n : (unit + 1) * n], x)
-            if family.activation == "tanh":
-                t = mpmath.tanh(z)
-                parts.append((t, 1 - t * t))
-            else:
-                parts.append((mpmath.log(1 + mpmath.exp(z)), 1 / (1 + mpmath.exp(-z))))
+        parts = [
+            activated(family.activation, mpmath.fdot(theta[unit * n : (unit + 1) * n], x))
+            for unit in range(family.width)
+        ]
         outputs = [scale * sum(w * p[0] for w, p in zip(row, parts, strict=True)) for row in self.frozen["head"]]
         slopes = [
             [scale * w * p[1] * v for w, p in zip(row, parts, strict=True) for v in x] for row in self.frozen["head"]
         ]
         return outputs, slopes
+
+    def _both_layers(self, family: BothLayers, theta: Point, x: Point) -> tuple[Point, list[Point]]:
+        n, w, scale = family.inputs, family.width, mpmath.mpf(family.width**-0.5)
+        parts = [activated(family.activation, mpmath.fdot(theta[unit * n : (unit + 1) * n], x)) for unit in range(w)]
+        outputs, slopes = [], []
+        for o in range(family.outputs_):
+            head = theta[w * n + o * w : w * n + (o + 1) * w]
+            outputs.append(scale * sum(a * p[0] for a, p in zip(head, parts, strict=True)))
+            first = [scale * a * p[1] * v for a, p in zip(head, parts, strict=True) for v in x]
+            second = [scale * p[0] if other == o else mpmath.mpf(0) for other in range(family.outputs_) for p in parts]
+            slopes.append(first + second)
+        return outputs, slopes
+
+    def _attention(self, family: Attention, theta: Point, x: Point) -> tuple[Point, list[Point]]:
+        """Backwards by hand, in matrices of mpmath numbers."""
+        parts, first = [], 0
+        d, e, w, k = family.inputs, family.inner, family.width, family.outputs_
+        for rows, columns in ((d, e), (d, e), (d, e), (w, e), (k, w)):
+            parts.append(np.array(theta[first : first + rows * columns], dtype=object).reshape(rows, columns))
+            first += rows * columns
+        Q, K, V, U, a = parts
+        X = np.array(x, dtype=object).reshape(family.tokens, d)
+        heat, scale, share = mpmath.mpf(e**-0.5), mpmath.mpf(w**-0.5), mpmath.mpf(1 / family.tokens)
+        odds = np.vectorize(mpmath.exp, otypes=[object])(X @ Q @ (X @ K).T * heat)
+        A = odds / odds.sum(1, keepdims=True)
+        met = share * A.sum(0) @ X
+        phi = [activated(family.activation, z) for z in U @ (met @ V)]
+        value, slope = (np.array(part, dtype=object) for part in zip(*phi, strict=True))
+        slopes = []
+        for o in range(k):
+            signal = scale * a[o] * slope
+            output = signal @ U
+            weights = np.array([share * (X @ (V @ output))] * family.tokens, dtype=object)
+            scores = heat * A * (weights - (A * weights).sum(1, keepdims=True))
+            head = np.array([scale * value * (other == o) for other in range(k)], dtype=object)
+            grads = [X.T @ scores @ (X @ K), X.T @ scores.T @ (X @ Q), np.outer(met, output)]
+            grads += [np.outer(signal, met @ V), head]
+            slopes.append([v for grad in grads for v in grad.flatten()])
+        return list(scale * (a @ value)), slopes
 
     def gradient(self, theta: Point) -> tuple[Point, Any]:
         """∇L and ‖r‖."""
@@ -168,6 +207,17 @@ class Naive:
                 return found
             found.append([t - self.eta * g for t, g in zip(found[-1], gradient, strict=True)])
         return []
+
+
+def activated(name: str, z: Any) -> tuple[Any, Any]:
+    """φ(z) and φ'(z)."""
+    if name == "tanh":
+        t = mpmath.tanh(z)
+        return t, 1 - t * t
+    if name == "relu":
+        return max(z, mpmath.mpf(0)), mpmath.mpf(int(z > 0))
+    s = 1 / (1 + mpmath.exp(-z))
+    return (mpmath.log(1 + mpmath.exp(z)), s) if name == "softplus" else (s, s * (1 - s))
 
 
 def distance(p: Point, q: Point) -> Any:

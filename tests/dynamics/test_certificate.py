@@ -160,7 +160,7 @@ class ClosedWave(Wave):
 
     closed_form = True
 
-    def smoothness(self, theta: Tensor, frozen: Any, x: Tensor) -> Tensor:
+    def smoothness(self, theta: Tensor, frozen: Any, x: Tensor, radius: Tensor | None = None) -> Tensor:
         return x.square().sum(-1).square().sum(-1).sqrt()
 
     mean_smoothness = smoothness

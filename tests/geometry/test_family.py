@@ -13,7 +13,8 @@ from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry import Family, Linear, Quadratic, TwoLayer, softplus
-from boundcheck.geometry.family import SOFTPLUS_CURVATURE, TANH_CURVATURE, GeneralQuadratic
+from boundcheck.geometry.activations import SIGMOID_CURVATURE, SOFTPLUS_CURVATURE, TANH_CURVATURE
+from boundcheck.geometry.family import GeneralQuadratic
 
 FAMILIES = [
     Linear(3, 1),
@@ -26,6 +27,7 @@ FAMILIES = [
     TwoLayer(3, 5, 3, "tanh"),
     TwoLayer(3, 5, 1, "softplus"),
     TwoLayer(2, 1, 2, "softplus"),
+    TwoLayer(3, 4, 2, "sigmoid"),
 ]
 NAMES = [repr(family) for family in FAMILIES]
 
@@ -164,7 +166,10 @@ def test_the_mean_constant_of_a_general_quadratic_is_attained_for_one_output() -
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize(("activation", "steepest"), [("tanh", math.atanh(1 / math.sqrt(3))), ("softplus", 0.0)])
+@pytest.mark.parametrize(
+    ("activation", "steepest"),
+    [("tanh", math.atanh(1 / math.sqrt(3))), ("softplus", 0.0), ("sigmoid", 2 * math.atanh(1 / math.sqrt(3)))],
+)
 def test_the_constants_of_a_two_layer_net_are_approached(activation: str, steepest: float, outputs: int) -> None:
     """One unit, one sample, and a short step at the steepest point of φ': no smaller constant would do, for k outputs too."""
     draw = Draw(TwoLayer(2, 1, outputs, activation), 5, rows=1)
@@ -178,6 +183,8 @@ def test_the_curvature_constants_are_at_least_the_exact_ones() -> None:
     with mpmath.workdps(40):
         assert 4 / (3 * mpmath.sqrt(3)) <= TANH_CURVATURE
         assert pytest.approx(float(4 / (3 * mpmath.sqrt(3))), rel=1e-15) == TANH_CURVATURE
+        assert 1 / (6 * mpmath.sqrt(3)) <= SIGMOID_CURVATURE
+        assert pytest.approx(float(1 / (6 * mpmath.sqrt(3))), rel=1e-15) == SIGMOID_CURVATURE
         logistic = mpmath.diff(lambda t: mpmath.log(1 + mpmath.exp(t)), 0, 2)
         assert abs(logistic - mpmath.mpf(SOFTPLUS_CURVATURE)) < 1e-12
 

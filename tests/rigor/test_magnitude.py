@@ -42,7 +42,7 @@ def exact(value: Tensor) -> Any:
 
 mp = {
     name: np.vectorize(getattr(mpmath, name), otypes=[object])
-    for name in ("tanh", "exp", "log1p", "sin", "cos", "atan", "erf")
+    for name in ("tanh", "exp", "log1p", "sin", "cos", "atan", "erf", "sqrt")
 }
 mp_softplus = np.vectorize(lambda v: mpmath.log1p(mpmath.exp(v)) if v < 0 else v + mpmath.log1p(mpmath.exp(-v)))
 
@@ -71,6 +71,13 @@ EXPRESSIONS: dict[str, tuple[Callable[..., Tensor], Callable[..., Any], float]] 
     "exp": (lambda x, y: torch.exp(x + y), lambda x, y: mp["exp"](x + y), 1.5),
     "log1p": (lambda x, y: torch.log1p((x + y).square()), lambda x, y: mp["log1p"]((x + y) ** 2), 4),
     "softplus": (lambda x, y: softplus(x + y), lambda x, y: mp_softplus(x + y), 2),
+    "x / (1 + y²)": (lambda x, y: x / (1 + y.square()), lambda x, y: x / (1 + y * y), 2),
+    "√(1 + x²)": (lambda x, y: (1 + x.square()).sqrt(), lambda x, y: mp["sqrt"](1 + x * x), 2),
+    "xyᵀ / √2": (
+        lambda x, y: (x @ y.mT) / x.new_tensor(2.0).sqrt(),
+        lambda x, y: x.dot(y.T) / mpmath.sqrt(2),
+        2,
+    ),
     "sum": (lambda x, y: (x * y).sum(-1), lambda x, y: (x * y).sum(-1), 4),
     "total": (lambda x, y: (x - y).sum()[None], lambda x, y: np.array([(x - y).sum()]), 4),
     "x yᵀ": (lambda x, y: x @ y.mT, lambda x, y: x.dot(y.T), 4),
@@ -147,11 +154,53 @@ def test_nothing_is_claimed_of_what_is_not_finite(value: float) -> None:
     assert float(other.error) < 1e-14
 
 
-@pytest.mark.parametrize("function", [torch.sqrt, torch.digamma, lambda x: x.pow(0.5), lambda x: x.pow(-1), torch.relu])
+@pytest.mark.parametrize(
+    "function", [torch.rsqrt, torch.digamma, lambda x: x.pow(0.5), lambda x: x.pow(-1), torch.relu]
+)
 def test_an_operator_without_a_rule_is_named(function: Callable[[Tensor], Tensor]) -> None:
     x = torch.ones(2, dtype=torch.float64)
     with pytest.raises(UnknownOperatorError, match="aten"):
         magnitudes(trace(lambda t: [function(t)], [x]), Magnitude.exactly(x))
+
+
+def step_of_a_product(x: Tensor, y: Tensor) -> list[Tensor]:
+    return [(x @ y.mT > 0).to(torch.float64)]
+
+
+@given(seed=st.integers(0, 2**32 - 1), decades=st.sampled_from([0.0, 2.0, 150.0]))
+@settings(max_examples=40, deadline=None)
+def test_the_sign_of_a_product_holds_everywhere_in_the_box(seed: int, decades: float) -> None:
+    rng = np.random.default_rng([SEED, seed])
+    boxes = [box(rng, SHAPE, decades), box(rng, SHAPE, decades)]
+    traced = trace(step_of_a_product, [centre for centre, _ in boxes])
+    (found,) = magnitudes(traced, *(Magnitude.within(*part) for part in boxes))
+    for x, y in zip(*(points(rng, *part, 6) for part in boxes), strict=True):
+        with mpmath.workdps(700):
+            true = torch.tensor((exact(x).dot(exact(y).T) > 0).astype(float))
+        assert ((found.low <= true) & (true <= found.high)).all()
+        assert ((step_of_a_product(x, y)[0] - true).abs() <= found.error).all()
+
+
+def test_the_sign_of_a_product_is_known_in_a_small_box_and_not_in_a_large_one() -> None:
+    x = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
+    y = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0]], dtype=torch.float64)  # products 1, -2, 0
+    traced = trace(step_of_a_product, [x, y])
+    for radius, known in ((1e-3, [True, True, False]), (0.32, [True, True, False]), (0.34, [False, True, False])):
+        within = Magnitude.within(y, torch.full_like(y, radius))
+        (found,) = magnitudes(traced, Magnitude.exactly(x), within)
+        assert (found.error == 0).tolist() == [known]
+        assert found.low.tolist() == [[float(known[0]), 0.0, 0.0]]
+    with pytest.raises(UnknownOperatorError, match="gt"):
+        magnitudes(trace(lambda t: [(t > 1).to(torch.float64)], [x]), Magnitude.exactly(x))
+
+
+@pytest.mark.parametrize("function", [lambda x, y: x / y, lambda x, y: y.sqrt()])
+def test_what_may_divide_by_0_is_unknown(function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    x = torch.ones(2, dtype=torch.float64)
+    near = Magnitude.within(torch.tensor([0.5, 2.0], dtype=torch.float64), torch.ones(2, dtype=torch.float64))
+    (found,) = magnitudes(trace(lambda s, t: [function(s, t)], [x, x]), Magnitude.exactly(x), near)
+    assert found.error[0].item() == math.inf
+    assert float(found.error[1]) < 1e-14
 
 
 def test_a_logarithm_that_may_reach_its_pole_is_unknown() -> None:

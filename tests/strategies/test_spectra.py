@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -101,3 +102,56 @@ def test_what_is_refused() -> None:
         eigenvalues(stream, "spiked", 2, max_condition=0.5)
     with pytest.raises(BoundcheckError, match="'flat'; expected one of isotropic"):
         eigenvalues(stream, "flat", 2)  # type: ignore[arg-type]
+
+
+def levels(values: torch.Tensor) -> list[int]:
+    """How many different values each lane has."""
+    return [len(set(row.tolist())) for row in values]
+
+
+@given(seed=SEEDS, dim=st.integers(4, 12))
+@settings(max_examples=20, deadline=None)
+def test_blocks_have_at_most_three_levels_and_reach_three(seed: int, dim: int) -> None:
+    found = levels(spectrum(seed, "blocks", dim, 1e4))
+    assert max(found) == 3
+    assert min(found) >= 1
+    sizes = {tuple((row == row[0]).tolist()).count(True) for row in spectrum(seed, "blocks", dim, 1e4)}
+    assert len(sizes) >= 3, "the top level has any multiplicity"
+
+
+@given(seed=SEEDS, dim=st.integers(5, 12))
+@settings(max_examples=20, deadline=None)
+def test_a_tail_is_flat_below_one_to_three_large_ones(seed: int, dim: int) -> None:
+    values = spectrum(seed, "tail", dim, 1e4)
+    assert (values[:, 3:] == values[:, -1:]).all()
+    heads = (values > values[:, -1:]).sum(-1)
+    assert set(heads.tolist()) == {1, 2, 3}
+    uneven = values[heads == 3]
+    assert (uneven[:, 1] < 1).all()
+    ratios = -torch.log(values[:, -1]) / math.log(1e4)
+    assert float(ratios.min()) < 0.2
+    assert float(ratios.max()) > 0.8
+
+
+@given(seed=SEEDS, dim=st.integers(4, 12))
+@settings(max_examples=20, deadline=None)
+def test_low_rank_is_signal_over_nearly_flat_noise_of_any_rank(seed: int, dim: int) -> None:
+    values = spectrum(seed, "low_rank", dim, 1e6)
+    above = (values > values[:, -1:] * math.exp(0.2)).sum(-1)
+    assert len(set(above.tolist())) >= 3
+    assert int(above.min()) >= 1
+    assert int(above.max()) <= dim - 1
+    assert (values[:, -1] <= 1e6**-0.25 * (1 + 1e-12)).all()
+
+
+@given(seed=SEEDS, dim=st.integers(2, 8))
+@settings(max_examples=20, deadline=None)
+def test_a_wishart_spectrum_is_that_of_a_sample_covariance(seed: int, dim: int) -> None:
+    stream = LaneStream(seed, 50)
+    rows = (stream.choice(1.0, 2.0, 4.0) * dim).long()
+    sample = stream.normal(4 * dim, dim)
+    found = spectrum(seed, "wishart", dim, 1e8)
+    for lane in range(50):
+        kept = sample[lane, : int(rows[lane])].numpy()
+        expected = np.linalg.eigvalsh(kept.T @ kept)[::-1]
+        np.testing.assert_allclose(found[lane].numpy(), np.maximum(expected / expected[0], 1e-8), rtol=1e-6, atol=1e-12)

@@ -7,6 +7,7 @@ from boundcheck.theorems.local_edits import (
     lemma_8,
     linear_regression,
     linear_setting,
+    networks,
     shorter_path,
     theorem_7,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "lemma_8",
     "linear_regression",
     "linear_setting",
+    "networks",
     "shorter_path",
     "theorem_7",
 ]

@@ -51,6 +51,12 @@ def decay(p: FineTuning, rate: Tensor) -> Sides:
     return Sides(smaller=torch.where(large, residuals * growth, torch.zeros_like(growth)).amax(), larger=start)
 
 
+def movement_bound(p: FineTuning, c: Tensor, upper: Tensor) -> Sides:
+    """‖θ̂ - θ_0‖ against upper·R/σ_min, under set U."""
+    lemma_6_scale_free(p, c)
+    return Sides(smaller=p.step_norm, larger=upper * p.residual_norm / p.sigma_min)
+
+
 @theorem(
     "LE-6i:printed",
     source=ITERATES,
@@ -220,8 +226,7 @@ def movement_le(
     p: FineTuning, c: Tensor = C, upper: Tensor = constant("7/5", printed="c2 S/s", scales="larger", unit="R/s")
 ) -> Sides:
     """‖θ̂ - θ_0‖ <= (7/5)·R/σ_min: without the printed factor σ_max/σ_min."""
-    lemma_6_scale_free(p, c)
-    return Sides(smaller=p.step_norm, larger=upper * p.residual_norm / p.sigma_min)
+    return movement_bound(p, c, upper)
 
 
 @theorem(

@@ -19,7 +19,7 @@ from torch import Tensor
 from boundcheck.claim import Source, premise
 from boundcheck.dynamics import FineTuning, Setup, contraction
 from boundcheck.exact import constant
-from boundcheck.geometry import Linear
+from boundcheck.geometry import Linear, Polynomial
 
 C: Tensor = constant("1/16", unit="of the step size and of the conditions (7) and (11)")
 
@@ -32,7 +32,7 @@ def local_edits(label: str, equation: str = "") -> Source:
 def linear_or_one_parameter(p: Setup) -> bool:
     """Structures on which the adaptive lower bounds can be equalities: no slack is left in a linear model, and one dimension
     has one direction."""
-    return isinstance(p.family, Linear) or p.family.parameters == 1
+    return isinstance(p.family, Linear | Polynomial) or p.family.parameters == 1
 
 
 def one_direction(p: Setup) -> bool:

@@ -80,6 +80,12 @@ def lazy_losses(p: FineTuning, A: Tensor, P: Tensor) -> tuple[Tensor, Tensor, Te
     return a * P.square() / 2, b * P / A, d * P.square() / 2
 
 
+def spill_bound(p: FineTuning, c: Tensor, lower: Tensor) -> Sides:
+    """lower·(γ_ov·R/σ_max)² against Spill, under set U."""
+    theorem_7_scale_free(p, c)
+    return Sides(smaller=lower * reach(p).square(), larger=p.spill)
+
+
 @theorem(
     "LE-15:printed",
     source=OUTSIDE,
@@ -271,8 +277,7 @@ def spillover_ge_overlap_sq_mul_residual_sq(
     p: FineTuning, c: Tensor = C, lower: Tensor = constant("1/3", printed="c'", scales="smaller", unit="(g R/S)^2")
 ) -> Sides:
     """Spill >= (1/3)·(γ_ov·R/σ_max)² under the scale-free conditions with c = 1/16."""
-    theorem_7_scale_free(p, c)
-    return Sides(smaller=lower * reach(p).square(), larger=p.spill)
+    return spill_bound(p, c, lower)
 
 
 @theorem(
