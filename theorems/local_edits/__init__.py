@@ -3,6 +3,7 @@
 from boundcheck.theorems.local_edits import (
     ablations,
     definition_4,
+    gradient_of_loss,
     lemma_6,
     lemma_8,
     linear_setting,
@@ -11,4 +12,14 @@ from boundcheck.theorems.local_edits import (
 )
 from boundcheck.theorems.local_edits.experiments import digits
 
-__all__ = ["ablations", "definition_4", "digits", "lemma_6", "lemma_8", "linear_setting", "shorter_path", "theorem_7"]
+__all__ = [
+    "ablations",
+    "definition_4",
+    "digits",
+    "gradient_of_loss",
+    "lemma_6",
+    "lemma_8",
+    "linear_setting",
+    "shorter_path",
+    "theorem_7",
+]
