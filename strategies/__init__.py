@@ -16,6 +16,7 @@ from boundcheck.strategies.models import (
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
+from boundcheck.strategies.scaled_setups import rescaled_setups, tunings_in_other_units
 from boundcheck.strategies.tilts import tilts
 from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
 
@@ -43,12 +44,14 @@ __all__ = [
     "quadratic_models",
     "reference_policies",
     "relaxed_instabilities",
+    "rescaled_setups",
     "setups",
     "shaped_policies",
     "skill_steps",
     "softmax_networks",
     "spectral_pairs",
     "tilts",
+    "tunings_in_other_units",
     "turned_directions",
     "two_layer_models",
 ]

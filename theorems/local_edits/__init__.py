@@ -7,7 +7,9 @@ from boundcheck.theorems.local_edits import (
     lemma_6,
     lemma_8,
     linear_setting,
+    output_scale,
     shorter_path,
+    theorem_1,
     theorem_7,
 )
 from boundcheck.theorems.local_edits.experiments import digits
@@ -20,6 +22,8 @@ __all__ = [
     "lemma_6",
     "lemma_8",
     "linear_setting",
+    "output_scale",
     "shorter_path",
+    "theorem_1",
     "theorem_7",
 ]
