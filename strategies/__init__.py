@@ -3,6 +3,7 @@
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.directions import directions, projected_lengths, turned_directions
 from boundcheck.strategies.eigenspaces import spectral_pairs
+from boundcheck.strategies.feature_maps import feature_moments
 from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
 from boundcheck.strategies.instability import instabilities, relaxed_instabilities, skill_steps
 from boundcheck.strategies.layers import linear_layers
@@ -16,6 +17,7 @@ from boundcheck.strategies.models import (
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
+from boundcheck.strategies.relu_neurons import neuron_pairs, relu_layers
 from boundcheck.strategies.scaled_setups import rescaled_setups, tunings_in_other_units
 from boundcheck.strategies.tilts import tilts
 from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
@@ -30,6 +32,7 @@ __all__ = [
     "directions",
     "displaced_policies",
     "displacements",
+    "feature_moments",
     "fine_tunings",
     "general_quadratic_models",
     "glancing_tunings",
@@ -38,12 +41,14 @@ __all__ = [
     "linear_models",
     "linear_policies",
     "models",
+    "neuron_pairs",
     "overshooting_tunings",
     "policy_flows",
     "projected_lengths",
     "quadratic_models",
     "reference_policies",
     "relaxed_instabilities",
+    "relu_layers",
     "rescaled_setups",
     "setups",
     "shaped_policies",
