@@ -4,6 +4,7 @@ from boundcheck.strategies.blocks import Blocks, blocks
 from boundcheck.strategies.covariances import CovariancePairs, Covariances, covariance_pairs, covariances
 from boundcheck.strategies.directions import directions, projected_lengths, turned_directions
 from boundcheck.strategies.eigenspaces import spectral_pairs
+from boundcheck.strategies.feature_maps import feature_moments
 from boundcheck.strategies.fine_tunings import displacements, fine_tunings, setups
 from boundcheck.strategies.instability import instabilities, relaxed_instabilities, skill_steps
 from boundcheck.strategies.layers import linear_layers
@@ -22,7 +23,9 @@ from boundcheck.strategies.models import (
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
+from boundcheck.strategies.relu_neurons import neuron_pairs, relu_layers
 from boundcheck.strategies.sampled_blocks import SampledGrams, SampledRows, sampled_grams, sampled_rows
+from boundcheck.strategies.scaled_setups import rescaled_setups, tunings_in_other_units
 from boundcheck.strategies.tilts import tilts
 from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
 
@@ -33,8 +36,8 @@ __all__ = [
     "SampledGrams",
     "SampledRows",
     "adam_fits",
-    "blocks",
     "attention_models",
+    "blocks",
     "both_layers_models",
     "covariance_pairs",
     "covariances",
@@ -42,6 +45,7 @@ __all__ = [
     "directions",
     "displaced_policies",
     "displacements",
+    "feature_moments",
     "fine_tunings",
     "general_quadratic_models",
     "glancing_tunings",
@@ -51,6 +55,7 @@ __all__ = [
     "linear_policies",
     "models",
     "network_models",
+    "neuron_pairs",
     "overshooting_tunings",
     "policy_flows",
     "polynomial_models",
@@ -58,15 +63,18 @@ __all__ = [
     "quadratic_models",
     "reference_policies",
     "relaxed_instabilities",
+    "relu_layers",
+    "relu_models",
+    "rescaled_setups",
     "sampled_grams",
     "sampled_rows",
-    "relu_models",
     "setups",
     "shaped_policies",
     "skill_steps",
     "softmax_networks",
     "spectral_pairs",
     "tilts",
+    "tunings_in_other_units",
     "turned_directions",
     "two_layer_models",
 ]

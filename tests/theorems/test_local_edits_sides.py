@@ -17,7 +17,14 @@ from boundcheck.search import Evaluator
 from boundcheck.strategies.fine_tunings import DisplacedRecipe, FineTuningRecipe
 from boundcheck.verdict import Status
 
-CLAIMS = {key: c for key, c in registered_claims().items() if key.startswith("LE-") and c.input == "generated"}
+OTHER_PROBLEMS = ("LE-6alpha", "LE-A5", "LE-R9")
+"""About more than a fine-tuning, or about none: tested in files of their own."""
+
+CLAIMS = {
+    key: c
+    for key, c in registered_claims().items()
+    if key.startswith("LE-") and not key.startswith(OTHER_PROBLEMS) and c.input == "generated"
+}
 RECIPES = [
     FineTuningRecipe(TwoLayer(3, 4, 1, "tanh"), samples=2, points=6, seed=11),
     FineTuningRecipe(TwoLayer(2, 5, 2, "softplus"), samples=2, points=5, seed=12),
@@ -201,4 +208,5 @@ def test_a_model_without_full_row_rank_is_never_invalid(key: str) -> None:
     judgement = Evaluator(CLAIMS[key])(recipe.build(64))
     assert judgement.count(Status.INVALID) == 0
     assert key.startswith("LE-8") or judgement.count(Status.HOLDS) == 0
-    assert judgement.count(Status.VIOLATED_UNCERTIFIED) == 0
+    broken = 64 if key == "LE-grad:printed" else 0  # the derivative of a loss asks for no rank
+    assert judgement.count(Status.VIOLATED_UNCERTIFIED) == broken
