@@ -55,7 +55,7 @@ def _opening(data: Mapping[str, Any]) -> str:
         f"`{data['command']}` (seeds {', '.join(map(str, data['seeds']))}; `make constants`). Found: a stored instance refutes "
         "this constant of a lower bound, or this one of an upper bound, in ball arithmetic; ✓ where a second route proves it "
         "too. `constants.json` holds every instance. Proved: rounded to the safe side; the derivation is in "
-        "`theorems/local_edits/experiments/closed_forms.py`."
+        "`theorems/local_edits/shorter_path.py`, the numbers in `experiments/closed_forms.py` beside it."
     )
 
 

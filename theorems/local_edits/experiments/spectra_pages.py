@@ -51,6 +51,7 @@ def ladders(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _ladder(key: str, rungs: Sequence[Mapping[str, Any]]) -> str:
+    column = all(one["largest_column_log"] is not None for one in rungs)
     rows = [
         [
             ", ".join(f"{name} = {value}" for name, value in one["constants"].items()),
@@ -61,12 +62,14 @@ def _ladder(key: str, rungs: Sequence[Mapping[str, Any]]) -> str:
             f"{one['effective'] / one['samples']:.4g}",
             f"{one['intrinsic'] / one['samples']:.4g}",
             f"{one['at_least']:.4g}",
+            *([_power(one["largest_column_log"])] if column else []),
             _power(one["allowed_log"]),
         ]
         for one in rungs
     ]
     second = [] if "sigma-max" in key or "B1b" in key else ["μ_1"]
-    heads = ["constants", "dimensions", "λ", *second, "m", "d_eff/m", "r/m", "fails with probability >=", "allowed"]
+    heads = ["constants", "dimensions", "λ", *second, "m", "d_eff/m", "r/m", "fails with probability >="]
+    heads += ["by the χ² law of that column", "allowed"] if column else ["allowed"]
     degrees = {one["degrees"] for one in rungs}
     said = "" if degrees <= {"11"} else f" (features of degrees {' and '.join(sorted(degrees.pop(), reverse=True))})"
     return f"## {HEADINGS[key]}{said}\n\n" + _table(rows, heads)
@@ -146,6 +149,10 @@ def _table(rows: Sequence[Sequence[Any]], heads: Sequence[str]) -> str:
 # ----------------------------------------------------------------------------------------------------------------- picture
 
 
+SHOWN = (1e6, 1e4)
+"""Beyond these d_eff/m and r/m nothing happens."""
+
+
 def draw(points: Sequence[Mapping[str, float]], path: Path) -> None:
     """Two maps: spectra by d_eff/m and r/m, dark where samples miss the bound. Needs matplotlib."""
     import matplotlib as mpl
@@ -154,6 +161,7 @@ def draw(points: Sequence[Mapping[str, float]], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "boundcheck"  # the same numbers give the same file
     from matplotlib import pyplot as plt
 
+    points = [p for p in points if p["effective"] < SHOWN[0] and p["intrinsic"] < SHOWN[1]]
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained", sharey=True)
     effective, intrinsic = ([p[name] for p in points] for name in ("effective", "intrinsic"))
     panels = (("σ_max² > (3/2)·Tr(Σ)", "too_large"), ("σ_min² < Tr(Σ)/2", "too_small"))
