@@ -27,6 +27,7 @@ from boundcheck.strategies.relu_neurons import neuron_pairs, relu_layers
 from boundcheck.strategies.sampled_blocks import SampledGrams, SampledRows, sampled_grams, sampled_rows
 from boundcheck.strategies.scaled_setups import rescaled_setups, tunings_in_other_units
 from boundcheck.strategies.tilts import tilts
+from boundcheck.strategies.turned_blocks import SampledTurned, sampled_turned
 from boundcheck.strategies.unmet import adam_fits, glancing_tunings, overshooting_tunings
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Covariances",
     "SampledGrams",
     "SampledRows",
+    "SampledTurned",
     "adam_fits",
     "attention_models",
     "blocks",
@@ -68,6 +70,7 @@ __all__ = [
     "rescaled_setups",
     "sampled_grams",
     "sampled_rows",
+    "sampled_turned",
     "setups",
     "shaped_policies",
     "skill_steps",

@@ -88,9 +88,14 @@ class Blocks(Problem):
         return (self.sizes * self.first * self.second).sum(-1)
 
     @property
+    def mixed_square(self) -> Tensor:
+        """Tr A² of A = Σ_1^½·Σ_2·Σ_1^½."""
+        return (self.sizes * (self.first * self.second).square()).sum(-1)
+
+    @property
     def mixed_effective_dimension(self) -> Tensor:
         """d_eff(A) of A = Σ_1^½·Σ_2·Σ_1^½."""
-        return self.product_trace.square() / (self.sizes * (self.first * self.second).square()).sum(-1)
+        return self.product_trace.square() / self.mixed_square
 
     @property
     def mixed_intrinsic_dimension(self) -> Tensor:
@@ -137,25 +142,25 @@ def spectra(stream: LaneStream, degrees: str) -> Blocks:
     """Both spectra, and one sample. In half of the lanes the first block is a few dimensions and the last a long flat tail."""
     q = len(degrees)
     tailed = (stream.uniform() < 0.5)[:, None]
-    sizes = torch.where(tailed, _head_and_tail(stream, q), _sizes(stream, q))
-    values = _levels(stream, q)
+    sizes = torch.where(tailed, _head_and_tail(stream, q), sizes_of(stream, q))
+    values = levels(stream, q)
     of_the_trace = tailed | (stream.uniform() < 0.5)[:, None]
     first = torch.where(of_the_trace, torch.where(tailed, values.sort(-1).values, values) / sizes, values)
     unseen = (stream.uniform() < 0.5)[:, None] & (stream.uniform(q) < 0.5)
     opposed = (stream.uniform() < 0.5)[:, None]  # the target sees least what the source shows most
-    drawn = _levels(stream, q)
+    drawn = levels(stream, q)
     matched = drawn.sort(-1).values.gather(-1, first.argsort(-1, descending=True).argsort(-1))
     second = torch.where(unseen, 0.0, torch.where(opposed, matched, drawn))
     return Blocks(first, second, sizes, torch.ones(stream.lanes, dtype=torch.float64), degrees)
 
 
-def _levels(stream: LaneStream, q: int) -> Tensor:
+def levels(stream: LaneStream, q: int) -> Tensor:
     """Numbers from 1 down, spread over as many decades as the lane happens to have."""
     depth = stream.uniform()[:, None] * -math.log(DEEPEST)
     return torch.exp(-depth * stream.uniform(q))
 
 
-def _sizes(stream: LaneStream, q: int) -> Tensor:
+def sizes_of(stream: LaneStream, q: int) -> Tensor:
     """Sizes of the blocks: single dimensions, and any order of magnitude up to the lane's own."""
     top = torch.maximum(stream.uniform(), stream.uniform())[:, None] * math.log(LARGEST_BLOCK)
     logs = torch.maximum(stream.uniform(q), stream.uniform(q)) * top

@@ -73,9 +73,9 @@ class SampledGrams(GatedBlocks):
         return (scaled.transpose(-1, -2).unsqueeze(-1) * self.factors).transpose(-3, -2).flatten(-2)
 
     @property
-    def kernel_roots(self) -> Tensor:
-        """The roots of the eigenvalues of Σ_2 in the columns of `rows`: X'·diag(this²)·X'ᵀ = X·Σ_2·Xᵀ."""
-        return torch.sqrt(self.second).repeat_interleave(self.factors.shape[-1], dim=-1)
+    def kernel_root(self) -> Tensor:
+        """A matrix W with X'·Wᵀ·W·X'ᵀ = X·Σ_2·Xᵀ: `[..., q·m, q·m]`, diagonal."""
+        return torch.diag_embed(torch.sqrt(self.second).repeat_interleave(self.factors.shape[-1], dim=-1))
 
 
 @dataclass(frozen=True)
@@ -161,17 +161,24 @@ class SampledGramsRecipe(SampledRecipe):
         return sampled_from(self._spectra(stream), stream, self.samples, self.trials)
 
 
+def bartlett(stream: LaneStream, sizes: Tensor, rows: int, trials: int) -> Tensor:
+    """L of `trials` samples of `rows` standard normal rows of each length in sizes `[lanes, q]`: `[lanes, T, q, rows, rows]`."""
+    lanes, q = sizes.shape
+    freedom = (sizes[:, :, None] - torch.arange(rows, dtype=torch.float64)).clamp(min=0)
+    diagonal = stream.chi_square(freedom[:, None].expand(lanes, trials, q, rows)).sqrt()
+    below = torch.tril(stream.normal(trials, q, rows, rows), -1) * (freedom > 0)[:, None, :, None, :]
+    return below + torch.diag_embed(diagonal)
+
+
 def sampled_from(p: GatedBlocks, stream: LaneStream, samples: int, trials: int) -> SampledGrams:
     """These spectra with T = `trials` samples of m = `samples` rows each."""
     T, m, q = trials, samples, len(p.gates)
     z = stream.normal(T, m, q)
-    freedom = (p.sizes[:, :, None] - torch.arange(m, dtype=torch.float64)).clamp(min=0)
-    diagonal = stream.chi_square(freedom[:, None].expand(stream.lanes, T, q, m)).sqrt()
-    below = torch.tril(stream.normal(T, q, m, m), -1) * (freedom > 0)[:, None, :, None, :]
+    factors = bartlett(stream, p.sizes, m, T)
     leaves = p.leaves() | {
         "samples": torch.full_like(p.samples, m),
         "z": z,
-        "factors": below + torch.diag_embed(diagonal),
+        "factors": factors,
     }
     return SampledGrams(**leaves, degrees=p.degrees, gates=p.gates)
 

@@ -24,11 +24,12 @@ Source: Local Edits, Appendix B.1.
 """
 
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 
 from boundcheck.claim import Sides, Stance, premise, theorem
 from boundcheck.exact import constant
-from boundcheck.strategies import Blocks, SampledGrams, blocks, sampled_grams
+from boundcheck.strategies import Blocks, SampledGrams, SampledTurned, blocks, sampled_grams, sampled_turned
 from boundcheck.theorems.local_edits.regression import (
     failure_allowed,
     few_samples,
@@ -38,6 +39,7 @@ from boundcheck.theorems.local_edits.regression import (
     small_spill,
 )
 from boundcheck.theorems.local_edits.regression_samples import (
+    Pair,
     extreme_squares,
     least_spills,
     overlap_squares,
@@ -111,19 +113,19 @@ def many_effective_dimensions(p: Blocks, least: Tensor) -> None:
     premise("d_eff(S1) >= 1100 m", p.effective_dimension - least * p.samples)
 
 
-def many_intrinsic_dimensions(p: Blocks, least: Tensor) -> None:
+def many_intrinsic_dimensions(p: Blocks | SampledTurned, least: Tensor) -> None:
     """r(Σ_1) = Tr(Σ_1)/‖Σ_1‖ >= least·m."""
     premise("r(S1) >= 200 m", p.intrinsic_dimension - least * p.samples)
 
 
-def regular_pair(p: Blocks, effective: Tensor, intrinsic: Tensor) -> None:
+def regular_pair(p: Pair, effective: Tensor, intrinsic: Tensor) -> None:
     """r(Σ_1) >= 200·m and d_eff(A) >= 1100·m."""
     many_intrinsic_dimensions(p, intrinsic)
     positive("Tr(S1 S2) > 0", p.product_trace)
-    squares = (p.sizes * (p.first * p.second).square()).sum(-1)
-    premise("d_eff(A12) >= 1100 m", p.product_trace.square() - effective * p.samples * squares)
+    premise("d_eff(A12) >= 1100 m", p.product_trace.square() - effective * p.samples * p.mixed_square)
 
 
+PAIRS = st.one_of(sampled_grams(effective=1100, intrinsic=200), sampled_turned(effective=1100, intrinsic=200))
 EFFECTIVE = constant(1100, printed="1/c", unit="m below d_eff")
 INTRINSIC = constant(200, unit="m below r")
 
@@ -220,12 +222,12 @@ def chevet(
     "LE-B1c:corrected",
     source=local_edits("Appendix B.1, item 3"),
     stance=Stance.CORRECTED,
-    over=sampled_grams(effective=1100, intrinsic=200),
+    over=PAIRS,
     mutants={"as large as its mean": {"share": 1}},
     group="LE-B1",
 )
 def overlap_ge_by_intrinsic(
-    p: SampledGrams,
+    p: Pair,
     effective: Tensor = EFFECTIVE,
     intrinsic: Tensor = INTRINSIC,
     share: Tensor = constant("1/3", printed="1/3", unit="Tr(S1 S2)/Tr(S1)"),
@@ -239,12 +241,12 @@ def overlap_ge_by_intrinsic(
     "LE-B1d:corrected",
     source=local_edits("Appendix B.1, display"),
     stance=Stance.CORRECTED,
-    over=sampled_grams(effective=1100, intrinsic=200),
+    over=PAIRS,
     mutants={"1/2": {"C": "1/2"}},
     group="LE-B1",
 )
 def spill_ge_by_intrinsic(
-    p: SampledGrams,
+    p: Pair,
     effective: Tensor = EFFECTIVE,
     intrinsic: Tensor = INTRINSIC,
     C: Tensor = constant("1/9", printed="C", unit="R^2 Tr(S1 S2)/Tr(S1)^2"),
@@ -254,6 +256,6 @@ def spill_ge_by_intrinsic(
     return seldom(where(least_spills(p) < C * p.product_trace / p.trace.square()), log_twice(p))
 
 
-def log_twice(p: Blocks) -> Tensor:
+def log_twice(p: Pair) -> Tensor:
     """log(2·exp(-m))."""
     return torch.log(torch.full_like(p.samples, 2.0)) - p.samples

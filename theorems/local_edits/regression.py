@@ -35,8 +35,7 @@ def few_samples_for_both(p: Blocks, c: Tensor) -> None:
     """m <= c·min(d_eff(Σ_1), d_eff(Σ_1^½·Σ_2·Σ_1^½))."""
     few_samples(p, c)
     positive("Tr(S1 S2) > 0", p.product_trace)
-    squares = (p.sizes * (p.first * p.second).square()).sum(-1)
-    premise("m <= c d_eff(A12)", c * p.product_trace.square() - p.samples * squares)
+    premise("m <= c d_eff(A12)", c * p.product_trace.square() - p.samples * p.mixed_square)
 
 
 def long_column(p: Blocks, most: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from boundcheck.claim import Sides
 from boundcheck.geometry import overlap, row_space, singular_values, solve, surprise
-from boundcheck.strategies import SampledGrams, SampledRows
+from boundcheck.strategies import SampledGrams, SampledRows, SampledTurned
 from boundcheck.theorems.local_edits.setting import positive
+
+Pair = SampledGrams | SampledTurned
 
 LEVEL = 1e9
 """One in so many: the probability with which samples contradict a claim that is true."""
@@ -38,16 +40,16 @@ def extreme_squares(p: SampledGrams) -> tuple[Tensor, Tensor]:
     return values[..., -1], values[..., 0]
 
 
-def overlap_squares(p: SampledGrams) -> Tensor:
+def overlap_squares(p: Pair) -> Tensor:
     """γ_ov² of each sample: `[T]`."""
-    return overlap(torch.diag(p.kernel_roots), row_space(p.rows)).square()
+    return overlap(p.kernel_root, row_space(p.rows)).square()
 
 
-def least_spills(p: SampledGrams) -> Tensor:
+def least_spills(p: Pair) -> Tensor:
     """The least Spill/R² over all residuals, of each sample: `[T]`. Spill = ½·‖Σ_2^½·Xᵀ(XXᵀ)⁻¹ρ‖² for a residual ρ."""
     rows = p.rows
     movement = solve(rows @ rows.mT, rows).mT  # Xᵀ(XXᵀ)⁻¹
-    return 0.5 * singular_values(p.kernel_roots.unsqueeze(-1) * movement)[..., -1].square()
+    return 0.5 * singular_values(p.kernel_root @ movement)[..., -1].square()
 
 
 def shortest_and_longest(p: SampledRows) -> tuple[Tensor, Tensor]:
