@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from boundcheck.claim import Claim, Sides, collecting_premises
+from boundcheck.claim import Claim, Mutant, Sides, collecting_premises
 from boundcheck.search import Evaluator
 from boundcheck.strategies import Blocks
 from boundcheck.strategies.blocks import BlocksRecipe
@@ -326,6 +326,76 @@ def test_a_counterexample_fails_as_often_as_it_says(key: str) -> None:
         assert 2 * s.m <= sum(s.long(s.first)) ** 2 / sum(s.long(s.first) ** 2) * (1 + 1e-12)
         seen = frequencies(s, constant, draws, seed=6)[name]
         assert seen >= least_frequency(probability, draws), s
+
+
+def exact_tail(mean: Fraction, variance: Fraction) -> Fraction:
+    return mean**2 / (mean**2 + variance) if mean < 0 else Fraction(0)
+
+
+def exact_bound(name: str, one: Blocks, constant: Fraction) -> Fraction:
+    """The lower bound on a failure's probability, block by block in rational numbers."""
+    first, second, sizes = ([Fraction(x) for x in leaf.tolist()] for leaf in (one.first, one.second, one.sizes))
+    spread = [KURTOSIS[int(degree)] - 1 for degree in one.degrees]
+    m, blocks = Fraction(float(one.samples)), range(len(first))
+    trace = sum((n * x for n, x in zip(sizes, first, strict=True)), Fraction(0))
+    product = sum((n * x * y for n, x, y in zip(sizes, first, second, strict=True)), Fraction(0))
+    weights = [first[k] * (second[k] - constant * product / trace) for k in blocks]
+    found = Fraction(0)
+    for j in blocks:
+        rest = [sizes[k] - (k == j) for k in blocks]
+        if name == "long_column":
+            found = max(found, exact_tail(constant * trace - first[j] * m, first[j] ** 2 * spread[j] * m))
+            continue
+        copies = [rest[k] + (m if k == j else 0) for k in blocks]
+        if name == "small_overlap":
+            mean = sum((copies[k] * weights[k] for k in blocks), Fraction(0))
+            found = max(
+                found, exact_tail(mean, sum((copies[k] * weights[k] ** 2 * spread[k] for k in blocks), Fraction(0)))
+            )
+            continue
+        size = first[j] * m / 2
+        room = 2 * constant * product / trace**2 * size**2 - second[j] * size
+        worst = max((second[k] for k in blocks if rest[k] > 0), default=Fraction(0))
+        mean = worst * sum((rest[k] * first[k] for k in blocks), Fraction(0)) - room
+        variance = worst**2 * sum((rest[k] * first[k] ** 2 * spread[k] for k in blocks), Fraction(0))
+        found = max(found, exact_tail(-m / 2, m * spread[j]) * exact_tail(mean, variance))
+    return found
+
+
+def exact_dimensions(one: Blocks) -> tuple[Fraction, Fraction]:
+    """d_eff of Σ_1 and of A."""
+    first, second, sizes = ([Fraction(x) for x in leaf.tolist()] for leaf in (one.first, one.second, one.sizes))
+
+    def effective(values: list[Fraction]) -> Fraction:
+        traces = [sum((n * x**k for n, x in zip(sizes, values, strict=True)), Fraction(0)) for k in (1, 2)]
+        return traces[0] ** 2 / traces[1] if traces[1] else Fraction(0)
+
+    return effective(first), effective([x * y for x, y in zip(first, second, strict=True)])
+
+
+@pytest.mark.parametrize("key", PRINTED)
+def test_every_rung_falls_in_rational_numbers(key: str) -> None:
+    """Premises and the bound in rational numbers, exp(-c'·m) to 60 digits: with features of the highest degree among them."""
+    claim, name, degrees, _ = PRINTED[key]
+    recipe = BlocksRecipe(degrees, share=2.0**-8, mixed="long" not in name)
+    problems = [replace(recipe, seed=seed).build(256) for seed in range(4)]
+    evaluator = Evaluator(claim)
+    for rung in claim.ladder:
+        proved = 0
+        for problem in problems:
+            judged = evaluator(problem, Mutant("rung", constants=rung)).broken()
+            for lane in torch.nonzero(judged).squeeze(-1).tolist()[:8]:
+                one = one_instance(problem, lane)
+                m, dimensions = Fraction(float(one.samples)), exact_dimensions(one)
+                assert m <= rung["c"] * dimensions[0]
+                assert name == "long_column" or m <= rung["c"] * dimensions[1]
+                constant = rung.get("K", rung.get("C", Fraction(3, 2) if name == "long_column" else Fraction(1, 3)))
+                bound, exponent = exact_bound(name, one, constant), rung["rate"] * m
+                with mpmath.workdps(60):
+                    allowed = mpmath.exp(-mpmath.mpf(exponent.numerator) / exponent.denominator)
+                    assert mpmath.mpf(bound.numerator) / bound.denominator > allowed
+                proved += 1
+        assert proved > 3, rung
 
 
 @pytest.mark.parametrize("seed", range(3))
