@@ -295,12 +295,12 @@ PRINTED: dict[str, tuple[Any, str, str, float]] = {
 }
 
 
-def broken(claim: Claim, recipe: Any, good: Callable[[Any], bool], lanes: int = 256) -> Iterator[Any]:
-    """Instances that break the claim at its first rung and can be written out."""
-    at_rung = claim.with_constants(claim.ladder[0])
+def broken(claim: Claim, recipe: Any, good: Callable[[Any], bool], lanes: int = 256, rung: int = 0) -> Iterator[Any]:
+    """Instances that break the claim at a rung, the first if no other is named, and can be written out."""
+    evaluator = Evaluator(claim.with_constants(claim.ladder[rung]))
     for seed in range(40):
         problem = replace(recipe, seed=seed).build(lanes)
-        judged = Evaluator(at_rung)(problem).broken()
+        judged = evaluator(problem).broken()
         for lane in torch.nonzero(judged).squeeze(-1).tolist():
             one = one_instance(problem, lane)
             if good(one):
@@ -425,24 +425,46 @@ def gated(one: Any, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate(columns, axis=1)
 
 
-@pytest.mark.parametrize("name", ["conditioning", "gated_overlap"])
-def test_a_statistical_counterexample_fails_as_often_when_sampled_anew(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "rung", "gates", "m"),
+    [
+        ("conditioning", 0, "3", 16),
+        ("conditioning", -1, "2", 32),
+        ("gated_overlap", 0, "30", 16),
+        ("gated_overlap", -1, "20", 32),
+    ],
+)
+def test_a_statistical_counterexample_fails_as_often_when_sampled_anew(
+    name: str, rung: int, gates: str, m: int
+) -> None:
     """In fresh explicit samples: far more often than exp(-c'·m), the real event by singular values and eigenvalues."""
     claim: Claim = getattr(polynomial, name)
-    recipe = SampledRowsRecipe("3" if name == "conditioning" else "30", 16, 0.0, 2.0, 2.0)
-    one = next(broken(claim, recipe, lambda one: bool(one.sizes.sum() <= 1500), lanes=32))
+    at = claim.ladder[rung]
+    room = 1 / float(at["c"])
+    one = next(
+        broken(
+            claim,
+            SampledRowsRecipe(gates, m, 0.0, room, room),
+            lambda one: one.sizes.sum() <= 4000,
+            lanes=32,
+            rung=rung,
+        )
+    )
+    assert float(one.effective_dimension) >= room * m
+    assert float(one.mixed_effective_dimension) >= room * m
     s = np.repeat(one.second.numpy(), one.sizes.int().numpy())
     trace, product = float(one.trace), float(one.product_trace)
     rng, draws, failed = np.random.default_rng(7), 100, 0
     for _ in range(draws):
         X = gated(one, rng)
-        squares = np.linalg.svd(X, compute_uv=False) ** 2
+        gram = X @ X.T
         if name == "conditioning":
-            failed += bool(squares[-1] < trace / 2 or squares[0] > 1.5 * trace)
+            squares = np.linalg.eigvalsh(gram)
+            failed += bool(squares[0] < trace / 2 or squares[-1] > 1.5 * trace)
         else:
-            least = scipy.linalg.eigh((X * s) @ X.T, X @ X.T, eigvals_only=True)[0]
-            failed += bool(least < 0.5 * product / trace)
-    allowed = math.exp(-float(one.samples) / 2)
+            least = scipy.linalg.eigh((X * s) @ X.T, gram, eigvals_only=True)[0]
+            failed += bool(least < float(at["C"]) * product / trace)
+    allowed = math.exp(-float(at["rate"]) * m)
     assert -stats.binom.logsf(failed - 1, draws, allowed) > math.log(LEVEL)
 
 
