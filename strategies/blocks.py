@@ -35,7 +35,8 @@ class Blocks(Problem):
     Leaves, without the lane axis: first `[q]` (λ > 0), second `[q]` (μ >= 0), sizes `[q]` (n, whole numbers), samples `[]`
     (m, whole). Structure: degrees, a digit for each block. Degree 1: the coordinates themselves, of a normal vector. Degree
     k: features, n_l orthonormal Hermite polynomials of degree k, each of a coordinate of its own; λ_l and μ_l are then the
-    eigenvalues of the second moments of the features, under the source and under the target.
+    eigenvalues of the second moments of the features, under the source and under the target (equal where the degree is even,
+    else the features would have a mean).
     """
 
     first: Tensor
@@ -46,6 +47,12 @@ class Blocks(Problem):
 
     def __post_init__(self) -> None:
         """A stored instance may say anything."""
+        shapes = [tuple(leaf.shape) for leaf in (self.first, self.second, self.sizes)]
+        if len(set(shapes)) > 1 or not shapes[0] or tuple(self.samples.shape) != shapes[0][:-1]:
+            raise BoundcheckError(
+                f"blocks with first, second, sizes and samples of shapes {[*shapes, tuple(self.samples.shape)]}",
+                expected="[..., q] for the first three and [...] for samples",
+            )
         known = isinstance(self.degrees, str) and set(self.degrees) <= set(DEGREES)
         if not known or len(self.degrees) != self.first.shape[-1]:
             raise BoundcheckError(
@@ -55,7 +62,15 @@ class Blocks(Problem):
     def admissible(self) -> Tensor:
         whole = (self.sizes == self.sizes.round()).all(-1) & (self.samples == self.samples.round())
         positive = (self.first > 0).all(-1) & (self.second >= 0).all(-1) & (self.sizes >= 1).all(-1)
-        return whole & positive & (self.samples >= 1)
+        return whole & positive & (self.samples >= 1) & self._possible()
+
+    def _possible(self) -> Tensor:
+        """Where there is a target with these second moments: of even degree features, only if it is the source's law there.
+
+        Of odd degree their means vanish under every centred normal law, and their second moments take every positive value.
+        """
+        even = torch.tensor([int(degree) % 2 == 0 for degree in self.degrees], device=self.first.device)
+        return ((self.second == self.first) | ~even).all(-1)
 
     @property
     def spread(self) -> Tensor:
@@ -150,7 +165,8 @@ def spectra(stream: LaneStream, degrees: str) -> Blocks:
     opposed = (stream.uniform() < 0.5)[:, None]  # the target sees least what the source shows most
     drawn = levels(stream, q)
     matched = drawn.sort(-1).values.gather(-1, first.argsort(-1, descending=True).argsort(-1))
-    second = torch.where(unseen, 0.0, torch.where(opposed, matched, drawn))
+    even = torch.tensor([int(degree) % 2 == 0 for degree in degrees])
+    second = torch.where(even, first, torch.where(unseen, 0.0, torch.where(opposed, matched, drawn)))
     return Blocks(first, second, sizes, torch.ones(stream.lanes, dtype=torch.float64), degrees)
 
 
@@ -183,7 +199,8 @@ def blocks(
 
     Args:
         max_blocks: most distinct pairs of eigenvalues.
-        degrees: which degrees features may have, as digits ("1": coordinates of a normal vector).
+        degrees: which degrees features may have, as digits ("1": coordinates of a normal vector; else one block at least has a
+            higher degree).
         share: samples for each effective dimension, in most lanes between a quarter of this and this.
         mixed: whether d_eff(A), A = Σ_1^½·Σ_2·Σ_1^½, limits them too.
 
@@ -195,4 +212,6 @@ def blocks(
         raise BoundcheckError(f"share={share}", expected="a number in (0, 1]")
     counts = [min(2, max_blocks), *range(min(2, max_blocks), max_blocks + 1), 1]
     digits = st.sampled_from(counts).flatmap(lambda n: st.text(degrees, min_size=n, max_size=n))
+    if degrees != "1":
+        digits = digits.filter(lambda drawn: set(drawn) != {"1"})
     return st.builds(BlocksRecipe, degrees=digits, share=st.just(share), mixed=st.just(mixed), seed=SEEDS)

@@ -42,6 +42,11 @@ class GatedBlocks(Blocks):
                 expected="a digit from 0 to 3, and degree 1, for each",
             )
 
+    @property
+    def spread(self) -> Tensor:
+        """Var of a feature's square, 3·E h⁴ - 1 `[q]`. The features of a gated block are not independent."""
+        return self.first.new_tensor([float(3 * hermite_kurtosis(int(gate)) - 1) for gate in self.gates])
+
     def relative_variance(self, values: Tensor) -> Tensor:
         """Var(Σ values·(squares of the features))/(its mean)², for one value a block `[q]`."""
         kurtosis = values.new_tensor([float(hermite_kurtosis(int(gate))) for gate in self.gates])
@@ -65,6 +70,17 @@ class SampledGrams(GatedBlocks):
     factors: Tensor
 
     sampled: ClassVar[tuple[str, ...]] = ("z", "factors")
+
+    def __post_init__(self) -> None:
+        GatedBlocks.__post_init__(self)
+        T, m, q = require_sample(self.z, self.gates)
+        if tuple(self.factors.shape[-4:]) != (T, q, m, m):
+            raise BoundcheckError(
+                f"factors of shape {tuple(self.factors.shape)}", expected=f"[..., {T}, {q}, {m}, {m}]"
+            )
+
+    def admissible(self) -> Tensor:
+        return Blocks.admissible(self) & (self.samples == self.z.shape[-2])
 
     @property
     def rows(self) -> Tensor:
@@ -90,9 +106,25 @@ class SampledRows(GatedBlocks):
 
     sampled: ClassVar[tuple[str, ...]] = ("z", "lengths")
 
+    def __post_init__(self) -> None:
+        GatedBlocks.__post_init__(self)
+        sample = require_sample(self.z, self.gates)
+        if tuple(self.lengths.shape[-3:]) != sample:
+            raise BoundcheckError(f"lengths of shape {tuple(self.lengths.shape)}", expected=f"[..., {sample}]")
+
+    def admissible(self) -> Tensor:
+        return Blocks.admissible(self) & (self.samples == self.z.shape[-2])
+
     def energy(self, values: Tensor) -> Tensor:
         """φᵀ·diag(values)·φ of each row, for one value a block `[q]`: `[T, m]`."""
         return (self.first * values * self.gated(self.z).square() * self.lengths).sum(-1)
+
+
+def require_sample(z: Tensor, gates: str) -> tuple[int, int, int]:
+    """T, m and q of a sample's gates; refuses another shape."""
+    if z.dim() < 3 or z.shape[-1] != len(gates):
+        raise BoundcheckError(f"z of shape {tuple(z.shape)}", expected=f"[..., T, m, {len(gates)}]")
+    return z.shape[-3], z.shape[-2], z.shape[-1]
 
 
 def _hermite(z: Tensor, degree: int) -> Tensor:

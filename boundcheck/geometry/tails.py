@@ -6,14 +6,15 @@ from math import factorial
 import torch
 from torch import Tensor
 
-NEVER = -1e9
-"""Stands for the logarithm of a term that is left out."""
+NEVER = -1e16
+"""Stands for the logarithm of a term that is left out: below every other, and not so large that its rounding would matter."""
 
 
 def cantelli(mean: Tensor, variance: Tensor) -> Tensor:
     """At most Pr[V < 0] for any V of this mean and variance: mean²/(mean² + variance) where the mean is below 0, else 0."""
     below = (-mean).clamp(min=0)
-    return below.square() / (below.square() + variance)
+    total = below.square() + variance
+    return torch.where(below > 0, below.square() / torch.where(below > 0, total, torch.ones_like(total)), 0.0)
 
 
 def binomial_logs(trials: int, log_odds: Tensor, most: int) -> Tensor:

@@ -138,13 +138,13 @@ def _gap(constant: Entry) -> str:
 
 def refutations(entries: Sequence[Entry]) -> str:
     """What fell: the statement and where its counterexample lies."""
-    fallen = [e for e in entries if e["counterexample"]]
+    fallen = [e for e in entries if e["counterexample"] or any(rung["certified"] for rung in e["ladder"])]
     lines = []
     for e in fallen:
         lines += [
             f"{_name(e)} {e['verdict']}: {e['statement']}",
             f"    {e['reason']}",
-            f"    simplest: {e['counterexample']}",
+            *([f"    simplest: {e['counterexample']}"] if e["counterexample"] else []),
             *([f"    worst:    {e['worst_counterexample']}"] if _has_another(e) else []),
             *(_rung(rung) for rung in e["ladder"]),
         ]

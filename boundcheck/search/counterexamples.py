@@ -103,10 +103,13 @@ class Finder:
     def _certify_at_once(self, problem: Problem, lanes: list[int], judgement: Judgement, name: str) -> None:
         for lane in lanes[:CERTIFIED_AT_ONCE]:
             certificate = self._judge.certifier.certify(problem, lane, judgement)
-            self.certified += certificate.status is Status.VIOLATED
+            proved = certificate.status is Status.VIOLATED
+            first_proved = proved and not self.certified  # what is stored must be what was proved, if anything was
+            self.certified += proved
             self.no_constant_helps |= certificate.no_constant_helps
             if lane == lanes[0]:
                 self.reason = certificate.reason
+            if lane == lanes[0] or first_proved:
                 instance = _Instance(problem.lane(lane).to("cpu"), name, _badness(judgement, lane))
                 self._store("worst", instance, certificate)
                 self._first = instance.badness

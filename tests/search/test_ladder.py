@@ -22,8 +22,10 @@ from boundcheck.profiles import Climbs, profile
 from boundcheck.record import Counterexample, make_run, read_counterexample
 from boundcheck.report import closing_page
 from boundcheck.search import Evaluator, Hunt, Options, hunt, run_campaign
+from boundcheck.search.certify import Certificate, Certifier
 from boundcheck.search.replay import replay
 from boundcheck.strategies.lanes import LaneStream
+from boundcheck.verdict import Status
 
 RUNGS = ["1/2", "1/4", "1/8"]
 SMALL = Hunt(structures=2, lanes=16, steps=20)
@@ -146,6 +148,27 @@ def test_each_rungs_counterexample_is_proved_again_with_the_rungs_constants(opti
         assert 0 < size < value, "by hand, in rational numbers"
         assert rung["left"] == pytest.approx(float(value * size), rel=1e-12)
         assert rung["right"] == pytest.approx(float(size**2), rel=1e-12)
+
+
+def test_what_stands_for_a_rung_is_what_was_proved(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the worst instance of a batch cannot be proved and the next one can, the next one is kept."""
+    certify = Certifier.certify
+
+    def hesitant(self: Certifier, problem: Any, lane: int, screened: Any = None) -> Certificate:
+        certificate = certify(self, problem, lane, screened)
+        rung = str(self.claim.constants["c"].value)
+        if rung in seen or certificate.status is not Status.VIOLATED:
+            return certificate
+        seen.add(rung)
+        return replace(certificate, status=Status.VIOLATED_UNCERTIFIED, reason="refused")
+
+    seen: set[str] = set()
+    monkeypatch.setattr(Certifier, "certify", hesitant)
+    entry = run_campaign(claim_of(square_ge_size, "LADDER-hesitant:printed"), options)
+    assert len(seen) == len(RUNGS), "each rung's first proof was refused"
+    for rung in entry["ladder"]:
+        assert rung["certified"]
+        assert read_counterexample(Path(rung["counterexample"])).status == "VIOLATED"
 
 
 def test_a_rung_moves_premises_and_several_constants_at_once(options: Options) -> None:

@@ -189,7 +189,7 @@ def statistics(gram: np.ndarray, mixed: np.ndarray) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_gram_matrices_have_the_law_of_explicit_samples(case: Case) -> None:
     p = one_instance(FixedGrams(**case.options(5)).build(1), 0)
-    rows, roots = p.rows.numpy(), p.kernel_roots.numpy()
+    rows, roots = p.rows.numpy(), np.diag(p.kernel_root.numpy())
     X, second = case.matrices(6)
     found = statistics(rows @ rows.swapaxes(1, 2), (rows * roots**2) @ rows.swapaxes(1, 2))
     expected = statistics(X @ X.swapaxes(1, 2), (X * second) @ X.swapaxes(1, 2))
@@ -202,7 +202,7 @@ def test_what_a_claim_reads_off_the_rows(case: Case) -> None:
     """Sample by sample: σ_min², σ_max², γ_ov² and the least Spill/R², against eigenvalues of the Gram matrices."""
     p = one_instance(FixedGrams(**case.options(7)).build(1), 0)
     p = p.with_leaves(p.leaves() | {"z": p.z[:50], "factors": p.factors[:50]})
-    rows, roots = p.rows.numpy(), p.kernel_roots.numpy()
+    rows, roots = p.rows.numpy(), np.diag(p.kernel_root.numpy())
     expected = statistics(rows @ rows.swapaxes(1, 2), (rows * roots**2) @ rows.swapaxes(1, 2))
     least, largest = extreme_squares(p)
     good = expected["least eigenvalue"] > 1e-6 * expected["largest eigenvalue"]
@@ -428,8 +428,8 @@ def simplest(strategy: Draws, wanted: Callable[[Any], bool]) -> Any:
 
 
 def test_recipes_shrink_to_two_blocks_and_to_one_sample() -> None:
-    assert simplest(blocks(degrees="13"), lambda r: True) == BlocksRecipe("11", seed=0)
-    assert simplest(blocks(degrees="13"), lambda r: "3" in r.degrees).degrees in ("13", "31")
+    assert simplest(blocks(degrees="13"), lambda r: True).degrees in ("13", "31")
+    assert simplest(blocks(), lambda r: True) == BlocksRecipe("11", seed=0)
     assert simplest(blocks(), lambda r: len(r.degrees) > 2).degrees == "111"
     assert simplest(blocks(max_blocks=1), lambda r: True).degrees == "1"
     grams = simplest(sampled_grams(effective=64, gates="0123"), lambda r: True)

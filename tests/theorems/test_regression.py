@@ -25,7 +25,7 @@ from boundcheck.strategies.blocks import BlocksRecipe
 from boundcheck.strategies.sampled_blocks import SampledGramsRecipe, SampledRowsRecipe
 from boundcheck.theorems.local_edits import linear_regression as linear
 from boundcheck.theorems.local_edits import polynomial_regression as polynomial
-from boundcheck.theorems.local_edits.regression import few_samples_for_both, long_column, small_overlap, small_spill
+from boundcheck.theorems.local_edits.regression import long_column, small_overlap, small_spill
 from boundcheck.theorems.local_edits.regression_samples import LEVEL, seldom
 from boundcheck.verdict import Status
 from tests.strategies.instances import one_instance
@@ -314,7 +314,7 @@ def small(one: Any) -> bool:
 @pytest.mark.parametrize("key", PRINTED)
 def test_a_counterexample_fails_as_often_as_it_says(key: str) -> None:
     claim, name, degrees, constant = PRINTED[key]
-    recipe = BlocksRecipe(degrees, share=0.5, mixed="long" not in name)
+    recipe = BlocksRecipe(degrees, share=0.5, mixed=True)
     draws = 80
     found = [one for one, _ in zip(broken(claim, recipe, small), range(2), strict=False)]
     assert found, "the strategy has none that can be written out"
@@ -377,7 +377,7 @@ def exact_dimensions(one: Blocks) -> tuple[Fraction, Fraction]:
 def test_every_rung_falls_in_rational_numbers(key: str) -> None:
     """Premises and the bound in rational numbers, exp(-c'·m) to 60 digits: with features of the highest degree among them."""
     claim, name, degrees, _ = PRINTED[key]
-    recipe = BlocksRecipe(degrees, share=2.0**-8, mixed="long" not in name)
+    recipe = BlocksRecipe(degrees, share=2.0**-8, mixed=True)
     problems = [replace(recipe, seed=seed).build(256) for seed in range(4)]
     evaluator = Evaluator(claim)
     for rung in claim.ladder:
@@ -396,24 +396,6 @@ def test_every_rung_falls_in_rational_numbers(key: str) -> None:
                     assert mpmath.mpf(bound.numerator) / bound.denominator > allowed
                 proved += 1
         assert proved > 3, rung
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_target_may_be_chosen_so_that_both_effective_dimensions_are_large(seed: int) -> None:
-    """Item 1 is refuted from d_eff(Σ_1) alone; with Σ_2 = Σ_1⁻¹ the printed premise on A = I holds as well."""
-    claim = linear.largest_singular_value_le
-    tried = 0
-    problem = BlocksRecipe("11", share=2.0**-8, mixed=False, seed=seed).build(256)
-    inverse = problem.with_leaves(problem.leaves() | {"second": 1 / problem.first})
-    judged, again = (Evaluator(claim)(p) for p in (problem, inverse))
-    assert torch.equal(judged.broken(), again.broken())
-    for lane in torch.nonzero(judged.broken()).squeeze(-1).tolist():
-        with collecting_premises() as premises:
-            few_samples_for_both(one_instance(inverse, lane), number(2.0**-8))
-        assert len(premises) == 3
-        assert all(float(stated.margin) >= 0 for stated in premises)
-        tried += 1
-    assert tried > 3
 
 
 def gated(one: Any, rng: np.random.Generator) -> np.ndarray:
@@ -666,7 +648,7 @@ def test_failures_are_held_against_the_binomial_law(failed: list[bool], log_p: f
     expected = -stats.binom.logsf(sum(failed) - 1, len(failed), math.exp(log_p))
     assert float(sides.smaller) == pytest.approx(expected, rel=1e-8, abs=1e-8)
     assert float(sides.larger) == pytest.approx(math.log(1e9))
-    assert [float(stated.margin) for stated in premises] == [-log_p]
+    assert [float(stated.margin) for stated in premises] == [-log_p - 2.0**-40]
 
 
 @pytest.mark.parametrize("log_p", [0.0, 0.5, math.nan])

@@ -33,7 +33,6 @@ from boundcheck.strategies import Blocks, SampledGrams, SampledTurned, blocks, s
 from boundcheck.theorems.local_edits.regression import (
     failure_allowed,
     few_samples,
-    few_samples_for_both,
     long_column,
     small_overlap,
     small_spill,
@@ -56,16 +55,16 @@ LEAST = 2.0**-8
     "LE-B1b:printed",
     source=local_edits("Appendix B.1, item 1"),
     stance=Stance.PRINTED,
-    over=blocks(share=LEAST, mixed=False),
+    over=blocks(share=LEAST),
     refuted_by="ladder",
     ladder={"c": RUNGS, "rate": RUNGS},
 )
 def largest_singular_value_le(
     p: Blocks,
-    c: Tensor = constant(RUNGS[-1], printed="c", unit="d_eff(S1)"),
+    c: Tensor = constant(RUNGS[-1], printed="c", unit="min d_eff"),
     rate: Tensor = constant(RUNGS[-1], printed="c'", unit="m in the exponent"),
 ) -> Sides:
-    """For m <= c·d_eff(Σ_1), σ_max² > (3/2)·Tr(Σ_1) has at most the probability exp(-c'·m)."""
+    """For m <= c·min(d_eff(Σ_1), d_eff(A)), σ_max² > (3/2)·Tr(Σ_1) has at most the probability exp(-c'·m)."""
     few_samples(p, c)
     return Sides(smaller=long_column(p, p.first.new_tensor(1.5)), larger=failure_allowed(p, rate))
 
@@ -85,7 +84,7 @@ def overlap_ge(
     third: Tensor = constant("1/3", printed="1/3", unit="Tr(S1 S2)/Tr(S1)"),
 ) -> Sides:
     """γ_ov² < Tr(Σ_1·Σ_2)/(3·Tr(Σ_1)) has at most the probability exp(-c'·m)."""
-    few_samples_for_both(p, c)
+    few_samples(p, c)
     return Sides(smaller=small_overlap(p, third), larger=failure_allowed(p, rate))
 
 
@@ -104,25 +103,25 @@ def spill_ge(
     C: Tensor = constant(RUNGS[-1], printed="C", unit="R^2 Tr(S1 S2)/Tr(S1)^2"),
 ) -> Sides:
     """Spill < C·R²·Tr(Σ_1·Σ_2)/Tr(Σ_1)² has at most the probability exp(-c'·m)."""
-    few_samples_for_both(p, c)
+    few_samples(p, c)
     return Sides(smaller=small_spill(p, C), larger=failure_allowed(p, rate))
 
 
 def many_effective_dimensions(p: Blocks, least: Tensor) -> None:
     """d_eff(Σ_1) >= least·m."""
-    premise("d_eff(S1) >= 1100 m", p.effective_dimension - least * p.samples)
+    premise("m is small beside d_eff(S1)", p.effective_dimension - least * p.samples)
 
 
 def many_intrinsic_dimensions(p: Blocks | SampledTurned, least: Tensor) -> None:
     """r(Σ_1) = Tr(Σ_1)/‖Σ_1‖ >= least·m."""
-    premise("r(S1) >= 200 m", p.intrinsic_dimension - least * p.samples)
+    premise("m is small beside r(S1)", p.intrinsic_dimension - least * p.samples)
 
 
 def regular_pair(p: Pair, effective: Tensor, intrinsic: Tensor) -> None:
     """r(Σ_1) >= 200·m and d_eff(A) >= 1100·m."""
     many_intrinsic_dimensions(p, intrinsic)
     positive("Tr(S1 S2) > 0", p.product_trace)
-    premise("d_eff(A12) >= 1100 m", p.product_trace.square() - effective * p.samples * p.mixed_square)
+    premise("m is small beside d_eff(A12)", p.product_trace.square() - effective * p.samples * p.mixed_square)
 
 
 PAIRS = st.one_of(sampled_grams(effective=1100, intrinsic=200), sampled_turned(effective=1100, intrinsic=200))
@@ -192,12 +191,15 @@ def gordon_after_discarding(
     group="LE-B1",
 )
 def largest_singular_value_le_by_intrinsic(
-    p: SampledGrams, least: Tensor = INTRINSIC, share: Tensor = constant("3/2", printed="3/2", unit="Tr(S1)")
+    p: SampledGrams,
+    least: Tensor = INTRINSIC,
+    share: Tensor = constant("3/2", printed="3/2", unit="Tr(S1)"),
+    rate: Tensor = constant("1/125", printed="c' m/r", unit="r in the exponent"),
 ) -> Sides:
     """For m <= r(Σ_1)/200, σ_max² > (3/2)·Tr(Σ_1) has at most the probability exp(-r/125)."""
     many_intrinsic_dimensions(p, least)
     _, largest = extreme_squares(p)
-    return seldom(where(largest > share * p.trace), -p.intrinsic_dimension / 125)
+    return seldom(where(largest > share * p.trace), -rate * p.intrinsic_dimension)
 
 
 @theorem(

@@ -30,7 +30,6 @@ from boundcheck.strategies import Blocks, SampledGrams, SampledRows, blocks, sam
 from boundcheck.theorems.local_edits.regression import (
     failure_allowed,
     few_samples,
-    few_samples_for_both,
     long_column,
     small_overlap,
     small_spill,
@@ -60,7 +59,7 @@ RATE = constant(RUNGS[-1], printed="c'", unit="m in the exponent")
     "LE-B2:sigma-max-printed",
     source=SOURCE,
     stance=Stance.PRINTED,
-    over=blocks(degrees="1234", share=LEAST, mixed=False),
+    over=blocks(degrees="1234", share=LEAST),
     refuted_by="ladder",
     ladder={"c": RUNGS, "rate": RUNGS, "K": FACTORS},
 )
@@ -70,7 +69,7 @@ def largest_singular_value_le(
     rate: Tensor = RATE,
     K: Tensor = constant(FACTORS[-1], printed="O(1)", unit="Tr(G1)"),
 ) -> Sides:
-    """For m <= c·d_eff(Γ_1), σ_max² > K·Tr(Γ_1) has at most the probability exp(-c'·m): features of degree 1 to 4, centred."""
+    """For m <= c·min(d_eff(Γ_1), d_eff(A)), σ_max² > K·Tr(Γ_1) has at most the probability exp(-c'·m): degrees 1 to 4."""
     few_samples(p, c)
     return Sides(smaller=long_column(p, K), larger=failure_allowed(p, rate))
 
@@ -90,7 +89,7 @@ def overlap_ge(
     C: Tensor = constant(RUNGS[-1], printed="some C > 0", unit="Tr(G1 G2)/Tr(G1)"),
 ) -> Sides:
     """γ_ov² < C·Tr(Γ_1·Γ_2)/Tr(Γ_1) has at most the probability exp(-c'·m): features of degrees 1 and 3."""
-    few_samples_for_both(p, c)
+    few_samples(p, c)
     return Sides(smaller=small_overlap(p, C), larger=failure_allowed(p, rate))
 
 
@@ -109,7 +108,7 @@ def spill_ge(
     C: Tensor = constant(RUNGS[-1], printed="C", unit="R^2 Tr(G1 G2)/Tr(G1)^2"),
 ) -> Sides:
     """Spill < C·R²·Tr(Γ_1·Γ_2)/Tr(Γ_1)² has at most the probability exp(-c'·m): features of degrees 1 and 3."""
-    few_samples_for_both(p, c)
+    few_samples(p, c)
     return Sides(smaller=small_spill(p, C), larger=failure_allowed(p, rate))
 
 
@@ -132,11 +131,12 @@ def conditioning(
     p: SampledRows,
     c: Tensor = constant(GATED_RUNGS[-1], printed="c", unit="min r, which is at most d_eff"),
     rate: Tensor = constant(GATED_RUNGS[-1], printed="c'", unit="m in the exponent"),
+    spread: Tensor = constant("1/2", unit="Tr(G1) on either side"),
 ) -> Sides:
     """Even for m <= c·r: σ_min² < Tr(Γ_1)/2 or σ_max² > 3·Tr(Γ_1)/2 has at most the probability exp(-c'·m)."""
     few_by_intrinsic(p, c)
     shortest, longest = shortest_and_longest(p)
-    failed = torch.maximum(where(shortest < 0.5 * p.trace), where(longest > 1.5 * p.trace))
+    failed = torch.maximum(where(shortest < (1 - spread) * p.trace), where(longest > (1 + spread) * p.trace))
     return seldom(failed, -rate * p.samples)
 
 

@@ -27,13 +27,8 @@ from boundcheck.theorems.local_edits.setting import positive
 
 
 def few_samples(p: Blocks, c: Tensor) -> None:
-    """m <= c·d_eff(Σ_1)."""
-    premise("m <= c d_eff(S1)", c * p.effective_dimension - p.samples)
-
-
-def few_samples_for_both(p: Blocks, c: Tensor) -> None:
     """m <= c·min(d_eff(Σ_1), d_eff(Σ_1^½·Σ_2·Σ_1^½))."""
-    few_samples(p, c)
+    premise("m <= c d_eff(S1)", c * p.effective_dimension - p.samples)
     positive("Tr(S1 S2) > 0", p.product_trace)
     premise("m <= c d_eff(A12)", c * p.product_trace.square() - p.samples * p.mixed_square)
 

@@ -50,7 +50,7 @@ PRINTED = (
     (linear_regression.largest_singular_value_le, "11"),
     (linear_regression.overlap_ge, "11"),
     (linear_regression.spill_ge, "11"),
-    (polynomial_regression.largest_singular_value_le, "41"),
+    (polynomial_regression.largest_singular_value_le, "31"),
     (polynomial_regression.overlap_ge, "31"),
     (polynomial_regression.spill_ge, "31"),
 )
@@ -92,7 +92,7 @@ def breaking(claim: Claim, degrees: str) -> Tensor:
     evaluator = Evaluator(claim)
 
     def visit(recipe: Any) -> None:
-        if len(found) < 3 and recipe.degrees == "1" * len(recipe.degrees):
+        if len(found) < 3:
             drawn = BlocksRecipe(degrees, recipe.share, recipe.mixed, recipe.seed).build(LANES)
             lanes = evaluator(drawn).broken() & (drawn.second[:, 1] > 0)
             if bool(lanes.any()):
