@@ -166,7 +166,7 @@ class SampledRecipe:
     def _spectra(self, stream: LaneStream) -> GatedBlocks:
         bare = spectra(stream, "1" * len(self.gates))
         open_ = torch.tensor([gate == "0" for gate in self.gates])
-        quiet = torch.where(open_, 1.0, stream.log_uniform(1e-4, 1.0)[:, None])  # else the gates alone decide
+        quiet = torch.where(open_, 1.0, stream.log_uniform(1e-6, 1.0)[:, None])  # else the gates alone decide
         bare = bare.with_leaves(bare.leaves() | {"first": bare.first * quiet})
         target = self.samples * stream.choice(1 + NUDGE, 1 + NUDGE, 2.0, 8.0)
         missing = torch.maximum(
@@ -272,9 +272,12 @@ def _sampled(
     require_sizes(least=1, max_blocks=max_blocks)
     if not gates or not set(gates) <= set(GATES):
         raise BoundcheckError(f"gates={gates!r}", expected=f"digits from {GATES}")
+    drawn = st.text(gates, min_size=1, max_size=max_blocks)
+    if kind is SampledGramsRecipe and "0" in gates:  # one block without a gate: else nothing concentrates
+        drawn = st.text(gates, max_size=max_blocks - 1).map(lambda others: others + "0")
     return st.builds(
         kind,
-        gates=st.text(gates, min_size=1, max_size=max_blocks),
+        gates=drawn,
         samples=st.sampled_from(samples),
         effective=st.just(least[0]),
         intrinsic=st.just(least[1]),

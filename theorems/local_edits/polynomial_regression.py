@@ -168,7 +168,7 @@ def log_deviation(p: SampledGrams, values: Tensor, effective: Tensor, four: Tens
     "LE-B2:corrected",
     source=SOURCE,
     stance=Stance.CORRECTED,
-    over=sampled_grams(effective=64, gates="0123"),
+    over=sampled_grams(effective=64, samples=(1, 2, 3), gates="0123"),
     mutants={"9/10 and 11/10": {"spread": "1/10"}},
     group="LE-B2",
 )
@@ -196,7 +196,7 @@ def log_either(p: SampledGrams) -> Tensor:
     "LE-B2:overlap-corrected",
     source=SOURCE,
     stance=Stance.CORRECTED,
-    over=sampled_grams(effective=128, gates="0123"),
+    over=sampled_grams(effective=128, samples=(1, 2, 3), gates="0123"),
     mutants={"as large as its mean": {"C": 1}},
     group="LE-B2",
 )
@@ -212,7 +212,7 @@ def overlap_by_variance(
     "LE-B2:display-corrected",
     source=SOURCE,
     stance=Stance.CORRECTED,
-    over=sampled_grams(effective=128, gates="0123"),
+    over=sampled_grams(effective=128, samples=(1, 2, 3), gates="0123"),
     mutants={"1/2": {"C": "1/2"}},
     group="LE-B2",
 )
