@@ -22,6 +22,7 @@ from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.sizes import SEEDS, require_sizes
 
 TRIALS = 32
+ROW_TRIALS = 48
 GATES = "0123"
 NUDGE = 2.0**-20
 """How far above an edge "at the edge" is: an edge hit exactly is decided by rounding."""
@@ -218,6 +219,8 @@ def sampled_from(p: GatedBlocks, stream: LaneStream, samples: int, trials: int) 
 @dataclass(frozen=True)
 class SampledRowsRecipe(SampledRecipe):
     """The structure of a batch of SampledRows."""
+
+    trials: int = ROW_TRIALS
 
     def build(self, lanes: int, first: int = 0) -> SampledRows:
         """Lanes first, …, first + lanes - 1."""

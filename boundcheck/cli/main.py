@@ -110,6 +110,8 @@ def replay_files(ctx: click.Context, files: tuple[Path, ...], paths: tuple[Path,
         click.echo(
             instance_page(result.claim, result.problem, result.certificate.findings, result.certificate.premises)
         )
+        if result.rung:
+            click.echo(f"The ladder's {result.rung}.")
         for line in result.changed:
             click.echo(f"The claim has another constant by now: {line}.")
         unproved += not result.proved or bool(result.changed)

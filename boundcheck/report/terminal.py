@@ -74,7 +74,8 @@ LEGEND = (
     "median, tightest: smaller side / larger side (1: attained; a trailing = or not = says whether the declared\n"
     "equality case was seen to be one, within error bounds below 1e-9 of the sides). hunted: the same ratio of the worst\n"
     "instance that a climb found, confirmed in ball arithmetic (=: attained). mutants: wrong neighbours caught / tried.\n"
-    "hardest premise: the one met least often, and by how many instances."
+    "hardest premise: the one met least often, and by how many instances. Of a claim about a probability that samples\n"
+    "judge, the smaller side is how surprising their failures would be, were it true, the larger how surprising they may be."
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from boundcheck.ablations import registered_ablations
-from boundcheck.claim import WITHOUT, Claim
+from boundcheck.claim import WITHOUT, Claim, in_words
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
 from boundcheck.record import Counterexample
@@ -25,6 +25,7 @@ class Replay:
         problem: the instance, what is derived in it computed anew.
         certificate: of this proof.
         changed: constants that the claim has other values for by now, as "name: then, now".
+        rung: for a claim with a ladder, which rung of it the file's constants are ("" for another claim, or other constants).
 
     """
 
@@ -32,6 +33,7 @@ class Replay:
     problem: Problem
     certificate: Certificate
     changed: tuple[str, ...]
+    rung: str = ""
 
     @property
     def proved(self) -> bool:
@@ -76,7 +78,16 @@ def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
         for name, exact in claim.constants.items()
         if exact.value != stored.constants[name]
     ]
-    return Replay(then, problem, certificate, tuple(changed))
+    rung = _rung(claim, stored)
+    return Replay(then, problem, certificate, () if rung else tuple(changed), rung)
+
+
+def _rung(claim: Claim, stored: Counterexample) -> str:
+    own = {name: exact.value for name, exact in claim.constants.items()}
+    for number, values in enumerate(claim.ladder, start=1):
+        if stored.constants == {**own, **values}:
+            return f"rung {number} of {len(claim.ladder)}: {in_words(values)}"
+    return ""
 
 
 def _require_admissible(stored: Counterexample, problem: Problem) -> None:

@@ -49,7 +49,7 @@ def right_side_of_11(p: RescaledSetup) -> float:
 @pytest.mark.parametrize("lane", range(8))
 def test_sides_of_the_printed_form(lane: int) -> None:
     p = one_instance(RECIPE.build(1, first=lane), 0)
-    sides, premises = state(residual_stays_small_as_printed, p)
+    sides, premises = state(residual_stays_small_as_printed, p, c=1 / 16)
     limit = right_side_of_11(p)
     F = p.family.outputs(p.theta0, p.frozen, p.x_train).numpy().ravel()
     y = p.y_train.numpy().ravel()
@@ -63,7 +63,7 @@ def test_the_printed_form_falls_only_where_the_outputs_are_large() -> None:
     fallen = 0
     for lane in range(60):
         p = one_instance(RECIPE.build(1, first=lane), 0)
-        sides, premises = state(residual_stays_small_as_printed, p)
+        sides, premises = state(residual_stays_small_as_printed, p, c=1 / 16)
         if min(premises.values()) >= 0 and float(sides.smaller) > float(sides.larger) * (1 + 1e-9):
             fallen += 1
             assert float(torch.linalg.vector_norm(p.start)) > float(sides.larger)

@@ -390,7 +390,7 @@ def test_every_rung_falls_in_rational_numbers(key: str) -> None:
                 assert m <= rung["c"] * dimensions[0]
                 assert name == "long_column" or m <= rung["c"] * dimensions[1]
                 constant = rung.get("K", rung.get("C", Fraction(3, 2) if name == "long_column" else Fraction(1, 3)))
-                bound, exponent = exact_bound(name, one, constant), rung["rate"] * m
+                bound, exponent = exact_bound(name, one, constant), rung["c_prime"] * m
                 with mpmath.workdps(60):
                     allowed = mpmath.exp(-mpmath.mpf(exponent.numerator) / exponent.denominator)
                     assert mpmath.mpf(bound.numerator) / bound.denominator > allowed
@@ -446,7 +446,7 @@ def test_a_statistical_counterexample_fails_as_often_when_sampled_anew(
         else:
             least = scipy.linalg.eigh((X * s) @ X.T, gram, eigvals_only=True)[0]
             failed += bool(least < float(at["C"]) * product / trace)
-    allowed = math.exp(-float(at["rate"]) * m)
+    allowed = math.exp(-float(at["c_prime"]) * m)
     assert -stats.binom.logsf(failed - 1, draws, allowed) > math.log(LEVEL)
 
 
@@ -647,7 +647,7 @@ def test_failures_are_held_against_the_binomial_law(failed: list[bool], log_p: f
         sides = seldom(torch.tensor(failed, dtype=torch.float64), number(log_p))
     expected = -stats.binom.logsf(sum(failed) - 1, len(failed), math.exp(log_p))
     assert float(sides.smaller) == pytest.approx(expected, rel=1e-8, abs=1e-8)
-    assert float(sides.larger) == pytest.approx(math.log(1e9))
+    assert float(sides.larger) == pytest.approx(math.log(LEVEL))
     assert [float(stated.margin) for stated in premises] == [-log_p - 2.0**-40]
 
 

@@ -1,16 +1,15 @@
 """Remark 9: orthonormal Hermite features, centred under the source N(0, I), evaluated under the target N(0, Σ).
 
 Statement (printed): Γ2 = E[φ·φᵀ] decomposes degree by degree, φ all He_α/√α! with 1 <= |α| <= p: ‖Γ2‖_F² is the sum of its
-diagonal blocks' ‖(Γ2)_kk‖_F².
-What is wrong: degrees of the same parity couple unless Σ = I. In one dimension E[He_1·He_3] = 3σ²(σ² - 1).
-Corrected: (a) for p <= 2 it does decompose, with ‖(Γ2)_11‖² = ‖Σ‖² and, for E = Σ - I, ‖(Γ2)_22‖² = ¼‖E‖⁴ + tr(EΣEΣ) +
-½(‖Σ‖⁴ + tr Σ⁴); (b) for any p Γ2 splits into odd and even degrees, for N(0, Σ) is symmetric. Γ1 is the identity.
-Premises: none. Σ = A·Aᵀ for any A, singular ones too.
-Why (a): for symmetric M of norm 1 the feature (xᵀMx - tr M)/√2 has the second moment ½·tr(ME)² + tr(MΣMΣ), so the block is
-½·E⊗E + Σ⊗Σ on symmetric matrices; degrees 1 and 2 do not couple, by parity.
-Equality case: these are identities. Numerics: moments by Isserlis' recursion, integer coefficients and squares of entries: no
-root is taken, so that both sides are rational functions of A and compare exactly.
-Source: Local Edits, Remark 9 (features centred under the source, as B.2 assumes; with a constant feature p = 2 couples as well).
+diagonal blocks' ‖(Γ2)_kk‖_F². What is wrong: degrees of the same parity couple unless Σ = I. In one dimension E[He_1·He_3] =
+3σ²(σ² - 1). Corrected: (a) for p <= 2 it does decompose, with ‖(Γ2)_11‖² = ‖Σ‖² and, for E = Σ - I, ‖(Γ2)_22‖² = ¼‖E‖⁴ +
+tr(EΣEΣ) + ½(‖Σ‖⁴ + tr Σ⁴); (b) for any p Γ2 splits into odd and even degrees, for N(0, Σ) is symmetric (an argument and no
+claim: moments of odd order are 0 whatever numbers stand in Σ, so that no instance could break it). Γ1 is the identity.
+Premises: none. Σ = A·Aᵀ for any A, singular ones too. Why (a): for symmetric M of norm 1 the feature (xᵀMx - tr M)/√2 has the
+second moment ½·tr(ME)² + tr(MΣMΣ), so the block is ½·E⊗E + Σ⊗Σ on symmetric matrices; degrees 1 and 2 do not couple, by
+parity. Equality case: these are identities. Numerics: moments by Isserlis' recursion, integer coefficients and squares of
+entries: no root is taken, so that both sides are rational functions of A and compare exactly. Source: Local Edits, Remark 9
+(features centred under the source, as B.2 assumes; with a constant feature p = 2 couples as well).
 """
 
 import itertools
@@ -20,7 +19,6 @@ import torch
 from torch import Tensor
 
 from boundcheck.claim import Identity, Stance, scaled, theorem
-from boundcheck.exact import constant
 from boundcheck.geometry.gaussian_moments import hermite_block_square
 from boundcheck.strategies import feature_moments
 from boundcheck.strategies.feature_maps import FeatureMoments
@@ -90,18 +88,3 @@ def splits_by_degree(p: FeatureMoments) -> Identity:
 def splits_up_to_degree_two(p: FeatureMoments) -> Identity:
     """For p <= 2, ‖Γ2‖_F² = ‖Σ‖² + ¼‖Σ - I‖⁴ + tr((Σ - I)Σ(Σ - I)Σ) + ½(‖Σ‖⁴ + tr Σ⁴): two blocks on the diagonal."""
     return Identity(left=whole_square(p, blocks(p)), right=first_two_blocks(p))
-
-
-@theorem(
-    "LE-R9:parity",
-    source=SOURCE,
-    stance=Stance.CORRECTED,
-    over=feature_moments(degrees=(3, 4, 1, 2)),
-    mutants={"degree by degree": {"coupled": 0}, "1e-6 off": {"coupled": "1000001/1000000"}},
-    group=GROUP,
-)
-def splits_by_parity(p: FeatureMoments, coupled: Tensor = constant(1, unit="blocks off the diagonal")) -> Identity:
-    """‖Γ2‖_F² = Σ ‖(Γ2)_kj‖_F² over degrees k, j of the same parity: odd and even degrees do not couple."""
-    squares = blocks(p)
-    same = [value if k == j else coupled * value for (k, j), value in squares.items() if (k - j) % 2 == 0]
-    return Identity(left=whole_square(p, squares), right=total(same))

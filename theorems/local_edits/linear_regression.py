@@ -31,7 +31,7 @@ from boundcheck.claim import Sides, Stance, premise, theorem
 from boundcheck.exact import constant
 from boundcheck.strategies import Blocks, SampledGrams, SampledTurned, blocks, sampled_grams, sampled_turned
 from boundcheck.theorems.local_edits.regression import (
-    failure_allowed,
+    fails_at_most,
     few_samples,
     long_column,
     small_overlap,
@@ -57,16 +57,16 @@ LEAST = 2.0**-8
     stance=Stance.PRINTED,
     over=blocks(share=LEAST),
     refuted_by="ladder",
-    ladder={"c": RUNGS, "rate": RUNGS},
+    ladder={"c": RUNGS, "c_prime": RUNGS},
 )
 def largest_singular_value_le(
     p: Blocks,
     c: Tensor = constant(RUNGS[-1], printed="c", unit="min d_eff"),
-    rate: Tensor = constant(RUNGS[-1], printed="c'", unit="m in the exponent"),
+    c_prime: Tensor = constant(RUNGS[-1], printed="c'", unit="m in the exponent"),
 ) -> Sides:
     """For m <= c·min(d_eff(Σ_1), d_eff(A)), σ_max² > (3/2)·Tr(Σ_1) has at most the probability exp(-c'·m)."""
     few_samples(p, c)
-    return Sides(smaller=long_column(p, p.first.new_tensor(1.5)), larger=failure_allowed(p, rate))
+    return fails_at_most(p, long_column(p, p.first.new_tensor(1.5)), c_prime)
 
 
 @theorem(
@@ -75,17 +75,17 @@ def largest_singular_value_le(
     stance=Stance.PRINTED,
     over=blocks(share=LEAST),
     refuted_by="ladder",
-    ladder={"c": RUNGS, "rate": RUNGS},
+    ladder={"c": RUNGS, "c_prime": RUNGS},
 )
 def overlap_ge(
     p: Blocks,
     c: Tensor = constant(RUNGS[-1], printed="c", unit="min d_eff"),
-    rate: Tensor = constant(RUNGS[-1], printed="c'", unit="m in the exponent"),
+    c_prime: Tensor = constant(RUNGS[-1], printed="c'", unit="m in the exponent"),
     third: Tensor = constant("1/3", printed="1/3", unit="Tr(S1 S2)/Tr(S1)"),
 ) -> Sides:
     """γ_ov² < Tr(Σ_1·Σ_2)/(3·Tr(Σ_1)) has at most the probability exp(-c'·m)."""
     few_samples(p, c)
-    return Sides(smaller=small_overlap(p, third), larger=failure_allowed(p, rate))
+    return fails_at_most(p, small_overlap(p, third), c_prime)
 
 
 @theorem(
@@ -94,17 +94,17 @@ def overlap_ge(
     stance=Stance.PRINTED,
     over=blocks(share=LEAST),
     refuted_by="ladder",
-    ladder={"c": RUNGS, "rate": RUNGS, "C": RUNGS},
+    ladder={"c": RUNGS, "c_prime": RUNGS, "C": RUNGS},
 )
 def spill_ge(
     p: Blocks,
     c: Tensor = constant(RUNGS[-1], printed="c", unit="min d_eff"),
-    rate: Tensor = constant(RUNGS[-1], printed="c'", unit="m in the exponent"),
+    c_prime: Tensor = constant(RUNGS[-1], printed="c'", unit="m in the exponent"),
     C: Tensor = constant(RUNGS[-1], printed="C", unit="R^2 Tr(S1 S2)/Tr(S1)^2"),
 ) -> Sides:
     """Spill < C·R²·Tr(Σ_1·Σ_2)/Tr(Σ_1)² has at most the probability exp(-c'·m)."""
     few_samples(p, c)
-    return Sides(smaller=small_spill(p, C), larger=failure_allowed(p, rate))
+    return fails_at_most(p, small_spill(p, C), c_prime)
 
 
 def many_effective_dimensions(p: Blocks, least: Tensor) -> None:

@@ -26,6 +26,8 @@ from boundcheck.theorems.local_edits.setting import C, local_edits, positive
 
 SOURCE = local_edits("remark after Lemma 6", "(11)")
 GROUP = "LE-scale"
+RUNGS = [f"1/{2**k}" for k in range(4, 11)]
+"""For c, which the paper only calls sufficiently small."""
 
 
 def norm(vector: Tensor) -> Tensor:
@@ -75,10 +77,11 @@ def from_threshold_on(limit: Tensor, residual: Tensor, scale: Tensor, threshold:
     source=SOURCE,
     stance=Stance.PRINTED,
     over=rescaled_setups(),
-    refuted_by="instance",
+    refuted_by="ladder",
+    ladder={"c": RUNGS},
     group=GROUP,
 )
-def residual_stays_small_as_printed(p: RescaledSetup, c: Tensor = C) -> Sides:
+def residual_stays_small_as_printed(p: RescaledSetup, c: Tensor = constant(RUNGS[-1], unit="in (11)")) -> Sides:
     """Where (11) holds at α it holds at every α' >= α."""
     return larger_scale(p, c)
 

@@ -20,7 +20,7 @@ that from below, in rational numbers.
 import torch
 from torch import Tensor
 
-from boundcheck.claim import premise
+from boundcheck.claim import Sides, premise
 from boundcheck.geometry import cantelli
 from boundcheck.strategies.blocks import Blocks
 from boundcheck.theorems.local_edits.setting import positive
@@ -57,15 +57,17 @@ def small_overlap(p: Blocks, least: Tensor) -> Tensor:
 
 def small_spill(p: Blocks, least: Tensor) -> Tensor:
     """At most Pr[Spill < least·R²·Tr(Σ_1·Σ_2)/Tr(Σ_1)²] for labels along one of the features."""
-    seldom = cantelli(-0.5 * p.samples, p.samples * p.spread)  # Z >= m/2
+    long_enough = cantelli(-0.5 * p.samples, p.samples * p.spread)  # Z >= m/2
     size = 0.5 * p.first * p.samples
     left = 2 * least * p.product_trace / p.trace.square() * size.square() - p.second * size
     elsewhere = torch.where(others(p) > 0, p.second, torch.zeros_like(p.second)).amax(-1)
     mean = elsewhere * (others(p) @ p.first) - left
     variance = elsewhere.square() * (others(p) @ (p.first.square() * p.spread))
-    return (seldom * cantelli(mean, variance)).amax(-1)
+    return (long_enough * cantelli(mean, variance)).amax(-1)
 
 
-def failure_allowed(p: Blocks, rate: Tensor) -> Tensor:
-    """exp(-c'·m)."""
-    return torch.exp(-rate * p.samples)
+def fails_at_most(p: Blocks, probability: Tensor, c_prime: Tensor) -> Sides:
+    """That something of at least this probability has at most exp(-c'·m), in logarithms: c'·m <= -log(probability)."""
+    positive("the lower bound on the probability is above 0", probability)
+    safe = torch.where(probability > 0, probability, torch.ones_like(probability))
+    return Sides(smaller=c_prime * p.samples, larger=-torch.log(safe))

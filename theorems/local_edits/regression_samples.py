@@ -1,9 +1,13 @@
 """How often the bounds of Appendix B fail among samples, and what that says of a probability.
 
 Of T independent samples k fail. Were each to fail with a probability of at most q, so many would fail with at most the
-probability Pr[Bin(T, q) >= k]. A claim that failures are at most this likely is contradicted where that is below the level,
-one in 10⁹: its smaller side is -log Pr[Bin(T, q) >= k], its larger one log 10⁹. Counting only samples that certainly failed
-is enough for a refutation; a claim that holds is asked of all that failed.
+probability Pr[Bin(T, q) >= k]. A claim that failures are at most this likely is contradicted where that is below the level, one
+in 10¹⁴: its smaller side is -log Pr[Bin(T, q) >= k], its larger one log 10¹⁴. Counting only samples that certainly failed is
+enough for a refutation; a claim that holds is asked of all that failed.
+
+What is proved is far from what samples can show: at the edge of the premises of Appendix B's corrected forms (d_eff = 1100·m,
+say) none of some 10⁵ samples failed, and exp(-m) could be much less. There the counts guard the laws, the shares and the sense
+of the premises; the constants stand on proofs, whose steps are claims of their own (`LE-B1a:discard`, `:tail`, `LE-B1b:tail`).
 """
 
 import torch
@@ -16,9 +20,9 @@ from boundcheck.theorems.local_edits.setting import positive
 
 Pair = SampledGrams | SampledTurned
 
-LEVEL = 1e9
-"""One in so many: the probability with which the samples of one instance contradict a claim that is true. Of a run that looks at
-100,000 instances of it, one in 10,000 does at most."""
+LEVEL = 1e14
+"""One in so many: the probability with which the samples of one instance contradict a claim that is true. The one that is shown
+is chosen among all that a run looks at, some 100,000 in the default profile: of such runs one in 10⁹ is wrong."""
 
 LEAST = 2.0**-40
 """A probability this close to 1 says nothing."""

@@ -3,9 +3,10 @@
 Statement (printed): Spill >= Ω(γ_ov²)·E_i‖f_θ̂(x_i) - f_θ0(x_i)‖², the mean taken over the m fine-tuning samples, "up to
 conditioning and smoothness factors, and other lower-order terms".
 What these factors must contain: m/σ_max². In the limit of the descent the edits are the residuals, so Σ_i‖f_θ̂(x_i) - f_θ0(x_i)‖²
-is R², and Theorem 7 says Spill >= c'·γ_ov²·(m/σ_max²)·mean edit. The factor is no condition number: parameters counted in other
-units (θ → θ/t, the same model) multiply γ_ov and σ_max by t and leave edits, spillover and every premise as they are. Read with
-a universal constant and without it (`:literal`) the statement is false for every constant.
+is R², and Theorem 7 says Spill >= c'·γ_ov²·(m/σ_max²)·mean edit: σ_max, which the paper counts as conditioning, has to be
+among the factors. Without it the two sides do not even have one unit: parameters counted in other units (θ → θ/t, the same model)
+multiply γ_ov and all singular values by t, and leave edits, spillover and every premise as they are. `:literal` reads it with a
+universal constant and nothing else, which the paper does not claim; that reading falls at every rung of a ladder.
 Premises: Theorem 7's, scale-free (U) or adaptive; see `setting`.
 Constants: c' = 1/3 under U; adaptive: √(2·Spill) >= (γ_ov/σ_max)·√(m·mean edit)·[1 - a·P²/2 - b·P/A - d·P²/2].
 Equality case: linear models with one row, as in Theorem 7.

@@ -26,7 +26,7 @@ from boundcheck.search.evidence import evidence
 from boundcheck.search.hunting.ascent import NoDerivativeError, ascend
 from boundcheck.search.hunting.evolution import evolve
 from boundcheck.search.hunting.extreme import Extreme
-from boundcheck.search.hunting.landscape import Landscape
+from boundcheck.search.hunting.landscape import Landscape, require_free
 from boundcheck.search.hunting.options import Hunt
 from boundcheck.search.hunting.passed import KEPT, Passed
 from boundcheck.search.hunting.ranges import ENOUGH, Ranges
@@ -188,7 +188,9 @@ class _Hunter:
 
         def visit(drawn: Any) -> None:
             if len(seen) < self.options.structures:
-                seen.setdefault(build(drawn, 1).identity(), drawn)
+                problem = build(drawn, 1)
+                require_free(self.claim, problem)
+                seen.setdefault(problem.identity(), drawn)
 
         for drawn in self._first:
             visit(drawn)

@@ -35,6 +35,16 @@ class Terms:
         return torch.log(self.smaller.clamp(min=LEAST)) - torch.log(self.larger.clamp(min=LEAST))
 
 
+def require_free(claim: Claim, problem: Problem) -> None:
+    """Refuse instances that hold random samples: one that is chosen after a look at them proves nothing about a probability."""
+    if problem.sampled:
+        raise BoundcheckError(
+            f"{claim.key} is judged by random samples ({', '.join(problem.sampled)})",
+            expected="a claim whose numbers are all free",
+            remedy="draw more instances instead: one that is chosen after a look at its samples proves nothing",
+        )
+
+
 class Landscape:
     """The claim as a function of changes to a batch's free leaves, each in units of the leaf's size in its lane.
 
@@ -50,12 +60,7 @@ class Landscape:
         self, claim: Claim, problem: Problem, ranges: Ranges | None = None, *, differentiable: bool = True
     ) -> None:
         check_leaves(problem)
-        if problem.sampled:
-            raise BoundcheckError(
-                f"{claim.key} is judged by random samples ({', '.join(problem.sampled)})",
-                expected="a claim whose numbers are all free",
-                remedy="draw more: an instance that is chosen after a look at its samples proves nothing about a probability",
-            )
+        require_free(claim, problem)
         self._differentiable = differentiable
         self._claim = claim
         self._ranges = ranges or Ranges.seen(problem)
