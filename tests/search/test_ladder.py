@@ -354,16 +354,16 @@ def test_what_is_free_beside_samples_is_not_simplified_but_would_be_alone(option
     """The same claim on numbers that are not called samples ends at 0s and 1s."""
 
     @dataclass(frozen=True)
-    class Numbers(Problem):
+    class FreeNumbers(Problem):
         free: Tensor
         tosses: Tensor
 
     @dataclass(frozen=True)
-    class NumbersRecipe(CoinsRecipe):
+    class FreeNumbersRecipe(CoinsRecipe):
         def build(self, lanes: int, first: int = 0) -> Any:
-            return Numbers(*CoinsRecipe(self.seed).build(lanes, first).leaves().values())
+            return FreeNumbers(*CoinsRecipe(self.seed).build(lanes, first).leaves().values())
 
-    over = st.builds(NumbersRecipe, seed=SEEDS)
+    over = st.builds(FreeNumbersRecipe, seed=SEEDS)
     entry = run_campaign(claim_of(few_ones, "SAMPLED-2:free", over=over, refuted_by="instance", ladder={}), options)
     stored = read_counterexample(Path(entry["counterexample"]))
     assert "simplified" in stored.drawn
