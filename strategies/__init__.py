@@ -23,7 +23,7 @@ from boundcheck.strategies.models import (
 )
 from boundcheck.strategies.neural_policies import displaced_policies, policy_flows, softmax_networks
 from boundcheck.strategies.policies import linear_policies, reference_policies, shaped_policies
-from boundcheck.strategies.relu_neurons import neuron_pairs, relu_layers
+from boundcheck.strategies.relu_neurons import layer_pairs, neuron_pairs
 from boundcheck.strategies.sampled_blocks import SampledGrams, SampledRows, sampled_grams, sampled_rows
 from boundcheck.strategies.scaled_setups import rescaled_setups, tunings_in_other_units
 from boundcheck.strategies.tilts import tilts
@@ -52,6 +52,7 @@ __all__ = [
     "general_quadratic_models",
     "glancing_tunings",
     "instabilities",
+    "layer_pairs",
     "linear_layers",
     "linear_models",
     "linear_policies",
@@ -65,7 +66,6 @@ __all__ = [
     "quadratic_models",
     "reference_policies",
     "relaxed_instabilities",
-    "relu_layers",
     "relu_models",
     "rescaled_setups",
     "sampled_grams",

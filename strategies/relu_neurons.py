@@ -64,7 +64,7 @@ class NeuronPairRecipe:
 
 
 @dataclass(frozen=True)
-class ReluLayer(Problem):
+class LayerPair(Problem):
     """A layer Σ_j a_j·relu(w_j·x) on N inputs, and other weights for it.
 
     Leaves: head `[h]` (a), weights, moved `[h, d]` (w_j, v_j), inputs `[N, d]` (x_i).
@@ -77,8 +77,8 @@ class ReluLayer(Problem):
 
 
 @dataclass(frozen=True)
-class ReluLayerRecipe:
-    """The structure of a batch of ReluLayers.
+class LayerPairRecipe:
+    """The structure of a batch of LayerPairs.
 
     Attributes:
         width, dim, points: h, d, N. seed: of the lanes.
@@ -97,7 +97,7 @@ class ReluLayerRecipe:
         """Sizes, and how weights move."""
         return f"{'straight' if self.straight else 'any'} h={self.width} d={self.dim} N={self.points}"
 
-    def build(self, lanes: int, first: int = 0) -> ReluLayer:
+    def build(self, lanes: int, first: int = 0) -> LayerPair:
         """Lanes first, …, first + lanes - 1."""
         stream = LaneStream(self.seed, lanes, first)
         weights, inputs = stream.normal(self.width, self.dim), stream.normal(self.points, self.dim)
@@ -105,7 +105,7 @@ class ReluLayerRecipe:
         step = size * stream.normal(self.width, self.dim)
         if self.straight:
             step = straight_across(weights, inputs) * (1 + stream.log_uniform(1e-3, 10.0)[:, None, None])
-        return ReluLayer(head=stream.normal(self.width), weights=weights, moved=weights + step, inputs=inputs)
+        return LayerPair(head=stream.normal(self.width), weights=weights, moved=weights + step, inputs=inputs)
 
 
 def straight_across(weights: Tensor, inputs: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ def neuron_pairs(*, max_dim: int = 5) -> st.SearchStrategy[NeuronPairRecipe]:
     return st.builds(NeuronPairRecipe, dim=st.integers(2, max_dim), turn=turns, seed=SEEDS)
 
 
-def relu_layers(*, max_width: int = 4, max_dim: int = 4, max_points: int = 5) -> st.SearchStrategy[ReluLayerRecipe]:
+def layer_pairs(*, max_width: int = 4, max_dim: int = 4, max_points: int = 5) -> st.SearchStrategy[LayerPairRecipe]:
     """A ReLU layer on a finite sample, and other weights for it.
 
     Args:
@@ -137,7 +137,7 @@ def relu_layers(*, max_width: int = 4, max_dim: int = 4, max_points: int = 5) ->
     """
     require_sizes(least=1, max_width=max_width, max_dim=max_dim, max_points=max_points)
     return st.builds(
-        ReluLayerRecipe,
+        LayerPairRecipe,
         width=st.integers(1, max_width),
         dim=st.integers(1, max_dim),
         points=st.integers(1, max_points),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import hermite_kurtosis
+from boundcheck.geometry.hermite import hermite_kurtosis, orthonormal
 from boundcheck.strategies.blocks import Blocks, spectra
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.sizes import SEEDS, require_sizes
@@ -57,7 +57,7 @@ class GatedBlocks(Blocks):
 
     def gated(self, z: Tensor) -> Tensor:
         """h(z) for gates z `[..., q]`."""
-        return torch.stack([_hermite(z[..., block], int(gate)) for block, gate in enumerate(self.gates)], dim=-1)
+        return torch.stack([orthonormal(z[..., block], int(gate)) for block, gate in enumerate(self.gates)], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -126,15 +126,6 @@ def require_sample(z: Tensor, gates: str) -> tuple[int, int, int]:
     if z.dim() < 3 or z.shape[-1] != len(gates):
         raise BoundcheckError(f"z of shape {tuple(z.shape)}", expected=f"[..., T, m, {len(gates)}]")
     return z.shape[-3], z.shape[-2], z.shape[-1]
-
-
-def _hermite(z: Tensor, degree: int) -> Tensor:
-    before, now = torch.zeros_like(z), torch.ones_like(z)
-    factorial = 1.0
-    for k in range(degree):
-        before, now = now, z * now - k * before
-        factorial *= k + 1
-    return now / z.new_tensor(factorial).sqrt()
 
 
 @dataclass(frozen=True)

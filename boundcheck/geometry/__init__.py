@@ -10,6 +10,7 @@ from boundcheck.geometry.condition import (
 from boundcheck.geometry.eigenspaces import Eigenspace, FisherSpectrum
 from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 from boundcheck.geometry.fisher import Fisher, fisher_information
+from boundcheck.geometry.hermite import hermite_kurtosis
 from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.jets import Jet
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
@@ -29,7 +30,7 @@ from boundcheck.geometry.spectrum import (
     solve,
 )
 from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
-from boundcheck.geometry.tails import binomial_logs, cantelli, hermite_kurtosis, surprise
+from boundcheck.geometry.tails import binomial_logs, cantelli, surprise
 from boundcheck.geometry.tilting import divergence, exponential_remainder, spread
 from boundcheck.geometry.whitened import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 

@@ -12,6 +12,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from boundcheck.geometry.hermite import coefficients
+
 Exponents = tuple[int, ...]
 Polynomial = Mapping[Exponents, int]
 
@@ -23,19 +25,9 @@ def exponents_of_degree(dim: int, degree: int) -> list[Exponents]:
 
 
 @cache
-def hermite(degree: int) -> tuple[int, ...]:
-    """Coefficients of the probabilists' He_degree, constant first: He_{k+1} = x·He_k - k·He_{k-1}."""
-    if degree == 0:
-        return (1,)
-    before = (*hermite(degree - 2), 0, 0) if degree > 1 else (0, 0)
-    shifted = (0, *hermite(degree - 1))
-    return tuple(a - (degree - 1) * b for a, b in zip(shifted, before, strict=True))
-
-
-@cache
 def hermite_product(exponents: Exponents) -> Polynomial:
     """He_α(x) = Π_i He_{α_i}(x_i) as coefficients by exponents."""
-    factors = [[(power, c) for power, c in enumerate(hermite(degree)) if c] for degree in exponents]
+    factors = [[(power, c) for power, c in enumerate(coefficients(degree)) if c] for degree in exponents]
     terms = itertools.product(*factors)
     return MappingProxyType({tuple(p for p, _ in term): math.prod(c for _, c in term) for term in terms})
 

@@ -8,11 +8,10 @@ Rules. ‖XY‖_F <= ‖X‖·‖Y‖_F and <= ‖X‖_F·‖Y‖ throughout.
 
 *A trained block* W of θ: ‖W‖ <= ‖W_0‖ + ρ, DW[u] = u_W, D²W = 0.
 
-*Product.* D(AB)[u] = DA[u]·B + A·DB[u], and D²(AB)[u, v] = D²A[u, v]·B + DA[u]·DB[v] + DA[v]·DB[u] + A·D²B[u, v].
-
-*Product of functions of disjoint blocks.* With u split into (u_A, u_B) the slope is bounded by s_A·v_B·‖u_A‖ + v_A·s_B·‖u_B‖, so
-by the root of the sum of squares; the bend by p·‖u_A‖‖v_A‖ + q·(‖u_A‖‖v_B‖ + ‖u_B‖‖v_A‖) + r·‖u_B‖‖v_B‖ with p = b_A·v_B,
-q = s_A·s_B, r = v_A·b_B, so by the larger eigenvalue of ((p, q), (q, r)).
+*Product of functions of disjoint blocks.* D(AB)[u] = DA[u]·B + A·DB[u], and D²(AB)[u, v] = D²A[u, v]·B + DA[u]·DB[v] +
+DA[v]·DB[u] + A·D²B[u, v]. With u split into (u_A, u_B) the slope is bounded by s_A·v_B·‖u_A‖ + v_A·s_B·‖u_B‖, so by the root of
+the sum of squares; the bend by p·‖u_A‖‖v_A‖ + q·(‖u_A‖‖v_B‖ + ‖u_B‖‖v_A‖) + r·‖u_B‖‖v_B‖ with p = b_A·v_B, q = s_A·s_B,
+r = v_A·b_B, so by the larger eigenvalue of ((p, q), (q, r)).
 
 *Activation* of a vector z: Dφ(z)[u] = φ'⊙Dz[u], D²φ(z)[u, v] = φ''⊙Dz[u]⊙Dz[v] + φ'⊙D²z[u, v], and ‖a⊙b‖ <= ‖a‖·‖b‖.
 
@@ -47,24 +46,9 @@ class Jet:
         value = singular_values(block)[..., 0] + radius
         return cls(value, torch.ones_like(value), torch.zeros_like(value))
 
-    @classmethod
-    def constant(cls, value: Tensor) -> Self:
-        """Something that does not depend on θ, of this spectral norm."""
-        return cls(value, torch.zeros_like(value), torch.zeros_like(value))
-
-    def __add__(self, other: "Jet") -> "Jet":
-        """The sum, by the triangle inequality."""
-        return Jet(self.value + other.value, self.slope + other.slope, self.bend + other.bend)
-
     def scaled(self, size: Tensor | float) -> "Jet":
         """A multiple by a number, or the image under a linear map of this spectral norm."""
         return Jet(size * self.value, size * self.slope, size * self.bend)
-
-    def times(self, other: "Jet") -> "Jet":
-        """The product of two matrices."""
-        slope = self.slope * other.value + self.value * other.slope
-        crossed = 2 * self.slope * other.slope
-        return Jet(self.value * other.value, slope, self.bend * other.value + crossed + self.value * other.bend)
 
     def times_apart(self, other: "Jet") -> "Jet":
         """The product of two matrices that depend on disjoint blocks of θ."""

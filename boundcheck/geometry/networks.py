@@ -246,15 +246,36 @@ class Attention(Local):
         ]
         return torch.cat([part.flatten(-2) for part in parts], dim=-1)
 
-    def _bend(self, theta: Tensor, x: Tensor, radius: Tensor) -> Tensor:
+    def jets(self, theta: Tensor, x: Tensor, radius: Tensor) -> dict[str, Jet]:
+        """Bounds on the ball for what is on the way from θ to f(·, x_i), row by row: numbers `[..., rows]`.
+
+        Args:
+            theta: the centre `[..., n]`. x: `[..., rows, features]`. radius: finite `[..., 1]`.
+
+        Returns:
+            scores `[T, T]`, weights (their softmax), pooled (its mean over t), output o, hidden φ(U·o) and the network's own.
+
+        """
         Q, K, V, U, head = (Jet.trained(block, radius) for block in self._split(theta))
         length = torch.linalg.svdvals(x.unflatten(-1, (self.tokens, self.inputs)))[..., 0]
         scores = Q.scaled(length).times_apart(K.scaled(length)).scaled(self._heat)
-        mean = scores.value.new_tensor(float(self.tokens)).sqrt()
-        pooled = scores.softmax(self.tokens).scaled(1 / mean)  # 1ᵀ/T has norm 1/√T
+        weights = scores.softmax(self.tokens)
+        root = scores.value.new_tensor(float(self.tokens)).sqrt()
+        pooled = weights.scaled(1 / root)  # 1ᵀ/T has norm 1/√T
         output = pooled.times_apart(V.scaled(length))
         hidden = U.times_apart(output).activated(self._phi, self.width)
-        return head.times_apart(hidden).bend * self._scale
+        network = head.times_apart(hidden).scaled(self._scale)
+        return {
+            "scores": scores,
+            "weights": weights,
+            "pooled": pooled,
+            "output": output,
+            "hidden": hidden,
+            "network": network,
+        }
+
+    def _bend(self, theta: Tensor, x: Tensor, radius: Tensor) -> Tensor:
+        return self.jets(theta, x, radius)["network"].bend
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
+from boundcheck.geometry import hermite
 from boundcheck.geometry.family import Family, Frozen
 
 KINDS = ("monomial", "hermite")
@@ -64,7 +65,7 @@ class Polynomial(Family):
 
     def features_of(self, x: Tensor) -> Tensor:
         """φ(x) for each row of x `[..., rows, inputs]`: `[..., rows, n]`."""
-        tables = _hermite(x, self.degree) if self.kind == "hermite" else _powers(x, self.degree)
+        tables = hermite.values(x, self.degree) if self.kind == "hermite" else _powers(x, self.degree)
         return torch.stack([self._feature(tables, x, alpha) for alpha in self.multi_indices], dim=-1)
 
     def _feature(self, tables: Sequence[Tensor], x: Tensor, alpha: Index) -> Tensor:
@@ -73,7 +74,7 @@ class Polynomial(Family):
         if self.kind == "hermite":
             size = math.prod(math.factorial(power) for power in alpha)
             return product if size == 1 else product / x.new_tensor(float(size)).sqrt()
-        mean = math.prod(_normal_moment(power) for power in alpha)
+        mean = math.prod(hermite.normal_moment(power) for power in alpha)
         return product - float(mean) if self.centred and mean else product
 
     def outputs(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
@@ -97,16 +98,3 @@ def _powers(x: Tensor, degree: int) -> list[Tensor]:
     while len(table) <= degree:
         table.append(table[-1] * x)
     return table
-
-
-def _hermite(x: Tensor, degree: int) -> list[Tensor]:
-    """He_0(x), …, He_degree(x), entry by entry: He_{k+1} = x·He_k - k·He_{k-1}."""
-    table = [torch.ones_like(x), x]
-    while len(table) <= degree:
-        table.append(x * table[-1] - float(len(table) - 1) * table[-2])
-    return table
-
-
-def _normal_moment(power: int) -> int:
-    """E z^power of a standard normal z: (power - 1)!! for an even one, else 0."""
-    return math.prod(range(1, power, 2)) if power % 2 == 0 else 0

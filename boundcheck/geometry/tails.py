@@ -1,7 +1,4 @@
-"""Tails of distributions as formulas that a claim may use: Cantelli's inequality, the binomial law, Hermite polynomials."""
-
-from functools import cache
-from math import factorial
+"""Tails of distributions as formulas that a claim may use: Cantelli's inequality, the binomial law."""
 
 import torch
 from torch import Tensor
@@ -40,37 +37,3 @@ def surprise(count: Tensor, trials: int, log_probability: Tensor) -> Tensor:
     top = kept.amax()
     total = top + torch.log(torch.exp(kept - top).sum())
     return torch.where(count > 0.5, -total, torch.zeros_like(total))
-
-
-@cache
-def hermite_kurtosis(degree: int) -> int:
-    """E[h⁴] for the orthonormal Hermite polynomial of this degree, of a standard normal number: 1, 3, 15, 93, 639, …"""
-    square = _product(_hermite(degree), _hermite(degree))
-    fourth = _product(square, square)
-    moment = sum(c * _normal_moment(k) for k, c in enumerate(fourth))
-    return moment // factorial(degree) ** 2
-
-
-def _hermite(degree: int) -> list[int]:
-    """Coefficients of He_degree, lowest first."""
-    before, now = [0], [1]
-    for k in range(degree):
-        shifted = [0, *now]
-        before, now = (
-            now,
-            [a - k * b for a, b in zip(shifted, [*before, *[0] * (len(shifted) - len(before))], strict=True)],
-        )
-    return now
-
-
-def _product(left: list[int], right: list[int]) -> list[int]:
-    result = [0] * (len(left) + len(right) - 1)
-    for i, a in enumerate(left):
-        for j, b in enumerate(right):
-            result[i + j] += a * b
-    return result
-
-
-def _normal_moment(k: int) -> int:
-    """E[xᵏ] of a standard normal x."""
-    return 0 if k % 2 else factorial(k) // (2 ** (k // 2) * factorial(k // 2))

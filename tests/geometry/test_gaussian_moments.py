@@ -17,7 +17,6 @@ from torch import Tensor
 from boundcheck.geometry.gaussian_moments import (
     Moments,
     exponents_of_degree,
-    hermite,
     hermite_block_square,
     hermite_product,
     multiplied,
@@ -55,12 +54,6 @@ def test_moments_are_sums_over_pairings(data: st.DataObject, exponents: list[int
     expected = math.fsum(terms) if len(places) % 2 == 0 else 0.0
     scale = math.fsum(map(abs, terms))
     assert float(Moments(covariance)(tuple(exponents))) == pytest.approx(expected, abs=1e-12 * scale + 1e-300)
-
-
-@pytest.mark.parametrize("degree", range(7))
-def test_hermite_coefficients(degree: int) -> None:
-    basis = [0.0] * degree + [1.0]
-    assert list(hermite(degree)) == hermite_e.herme2poly(basis).tolist()
 
 
 @settings(max_examples=40, deadline=None)

@@ -40,13 +40,6 @@ class Case:
         return self.function(blocks(theta))
 
 
-FIXED = torch.tensor([[1.0, -2.0, 0.5], [0.3, 0.0, 4.0]], dtype=torch.float64)
-
-
-def fixed() -> Jet:
-    return Jet.constant(torch.linalg.matrix_norm(FIXED, ord=2))
-
-
 def activated(name: str) -> Case:
     phi = ACTIVATIONS[name]
     return Case(
@@ -57,15 +50,8 @@ def activated(name: str) -> Case:
 
 CASES = {
     "a block": Case(lambda p: p["A"], lambda A, B, C: A),
-    "a constant": Case(lambda p: FIXED + 0 * p["A"], lambda A, B, C: fixed()),
-    "a sum": Case(lambda p: p["A"] + p["C"], lambda A, B, C: A + C),
     "a multiple": Case(lambda p: 3.5 * p["A"], lambda A, B, C: A.scaled(3.5)),
-    "a constant times a block": Case(lambda p: FIXED @ p["B"], lambda A, B, C: fixed().times(B)),
-    "a product": Case(lambda p: p["A"] @ p["B"], lambda A, B, C: A.times(B)),
     "a product of disjoint blocks": Case(lambda p: p["A"] @ p["B"], lambda A, B, C: A.times_apart(B)),
-    "a product that shares blocks": Case(
-        lambda p: (p["A"] @ p["B"]) @ (p["A"] @ p["B"]), lambda A, B, C: A.times_apart(B).times(A.times_apart(B))
-    ),
     "three disjoint blocks": Case(lambda p: p["A"] @ p["B"] @ p["C"], lambda A, B, C: A.times_apart(B).times_apart(C)),
     "softmax": Case(lambda p: torch.softmax(p["A"], -1), lambda A, B, C: A.softmax(2)),
     "softmax of a product": Case(
@@ -108,15 +94,12 @@ def test_no_point_of_the_ball_exceeds_a_jet(name: str, seed: int, size: float, r
             assert torch.linalg.vector_norm(bent) <= jet.bend * (1 + ROUNDING) + 1e-12
 
 
-@pytest.mark.parametrize("apart", [True, False])
-def test_the_bend_of_a_product_of_blocks_is_attained(apart: bool) -> None:
-    """|D²(ab)[u, u]| = 2·u_a·u_b is at most ‖u‖²: one for disjoint blocks, of which the plain rule makes two."""
+def test_the_bend_of_a_product_of_blocks_is_attained() -> None:
+    """|D²(ab)[u, u]| = 2·u_a·u_b is at most ‖u‖²: the norm of its Hessian."""
     one = torch.ones(1, 1, dtype=torch.float64)
     a = Jet.trained(one, torch.zeros((), dtype=torch.float64))
-    bend = float((a.times_apart(a) if apart else a.times(a)).bend)
     hessian = np.array([[0.0, 1.0], [1.0, 0.0]])
-    assert np.linalg.norm(hessian, 2) == pytest.approx(1.0)
-    assert bend == pytest.approx(1.0 if apart else 2.0)
+    assert float(a.times_apart(a).bend) == pytest.approx(float(np.linalg.norm(hessian, 2)))
 
 
 def test_a_softmax_attains_its_slope_and_its_bend() -> None:

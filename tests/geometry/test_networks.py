@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import Attention, BothLayers, Family, ReluLayer
+from boundcheck.geometry import Attention, BothLayers, Family, Jet, ReluLayer
 from boundcheck.rigor import Enclosure, trace
 
 FAMILIES: list[Family] = [
@@ -192,6 +193,212 @@ def test_an_adversary_does_not_exceed_the_constants(family: Family, which: int) 
     assert best.max() <= 1 + ROUNDING
     loosest = 0.02 if isinstance(family, Attention) else 0.5  # what composed bounds lose
     assert best.max() > loosest
+
+
+# -------------------------------------------------------------------------------------------------- attention, step by step
+
+
+PHI: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "softplus": lambda t: torch.log1p(torch.exp(t)),
+    "sigmoid": torch.sigmoid,
+}
+
+
+def steps_of(family: Attention, theta: Tensor, x: Tensor) -> dict[str, Tensor]:
+    """What is on the way from θ to f(θ, x) for one row x, from the formula in the docstring."""
+    d, e, w = family.inputs, family.inner, family.width
+    sizes = [d * e, d * e, d * e, w * e, family.outputs_ * w]
+    Q, K, V, U, a = theta.split(sizes)
+    X = x.reshape(family.tokens, d)
+    scores = X @ Q.reshape(d, e) @ K.reshape(d, e).T @ X.T / e**0.5
+    weights = torch.softmax(scores, -1)
+    pooled = weights.mean(0)
+    output = pooled @ X @ V.reshape(d, e)
+    phi = PHI[family.activation]
+    hidden = phi(U.reshape(w, e) @ output)
+    network = a.reshape(family.outputs_, w) @ hidden / w**0.5
+    return {
+        "scores": scores,
+        "weights": weights,
+        "pooled": pooled,
+        "output": output,
+        "hidden": hidden,
+        "network": network,
+    }
+
+
+STEPS = ("scores", "weights", "pooled", "output", "hidden", "network")
+SHORT = [
+    Attention(2, 2, 4, 4, 1, "tanh"),
+    Attention(5, 3, 4, 2, 2, "softplus"),
+    Attention(9, 2, 3, 3, 1, "sigmoid"),
+    Attention(1, 1, 1, 1, 1, "tanh"),
+]
+
+
+def along(family: Attention, theta: Tensor, x: Tensor, step: str, u: Tensor) -> tuple[Tensor, Tensor]:
+    """‖Dh[u]‖ and ‖D²h[u, u]‖ of one step by automatic differentiation along a line."""
+
+    def line(t: Tensor) -> Tensor:
+        return steps_of(family, theta + t * u, x)[step].flatten()
+
+    zero = torch.zeros((), dtype=torch.float64)
+    first = torch.func.jacfwd(line)
+    found, bent = first(zero), torch.func.jacfwd(first)(zero)
+    return torch.linalg.vector_norm(found), torch.linalg.vector_norm(bent)
+
+
+def bounds(family: Attention, theta: Tensor, x: Tensor, radius: float) -> dict[str, Jet]:
+    """The family's own for one row: numbers `[1]`."""
+    return family.jets(theta, x[None], torch.tensor([radius], dtype=torch.float64))
+
+
+@given(
+    family=st.sampled_from(SHORT),
+    seed=SEEDS,
+    radius=st.sampled_from([0.0, 1e-2, 0.5, 3.0]),
+    scale=st.sampled_from([0.0, 1e-2, 0.7, 3.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_step_of_attention_exceeds_its_bounds_in_the_ball(
+    family: Attention, seed: int, radius: float, scale: float
+) -> None:
+    draw = Draw.of(family, seed, rows=1, scale=scale)
+    jets, x = bounds(family, draw.theta, draw.x[0], radius), draw.x[0]
+    u = draw.normal(family.parameters)
+    theta = draw.theta + radius * u / torch.linalg.vector_norm(u)
+    values = steps_of(family, theta, x)
+    v = draw.normal(family.parameters)
+    v = v / torch.linalg.vector_norm(v)
+    for step in STEPS:
+        value = values[step] if values[step].dim() == 2 else values[step][None]
+        assert torch.linalg.matrix_norm(value, ord=2) <= jets[step].value * (1 + ROUNDING) + 1e-12, step
+        slope, bend = along(family, theta, x, step, v)
+        assert slope <= jets[step].slope * (1 + ROUNDING) + 1e-12, step
+        assert bend <= jets[step].bend * (1 + ROUNDING) + 1e-12, step
+
+
+def two_even_tokens(size: float, inner: int, width: int) -> tuple[Attention, Tensor, Tensor, Tensor]:
+    """Two tokens s·(1, 1) and s·(1, -1), Q = K = 0, so that both weigh 1/2: and the direction in which f bends most.
+
+    X·e_1 and X·e_2 are orthogonal, of the length ‖X‖ = s·√2. Along (Q, K) = (e_1, e_2)/√2 each row of the scores bends by the
+    same multiple of (1, -1), along which softmax is steepest; V, U and a pass that on in full. As s grows, the bend of the scores
+    (s² of them, s³ of the output) outgrows what slopes (s) contribute.
+    """
+    family = Attention(2, 2, inner, width, 1, "tanh")
+    e1, e2 = torch.eye(2, dtype=torch.float64)
+    first = torch.eye(inner, dtype=torch.float64)[0]
+    ones = torch.ones(width, dtype=torch.float64)
+    none = torch.zeros(2 * inner, dtype=torch.float64)
+    onto, away = torch.outer(e1, first).flatten(), torch.outer(e2, first).flatten()
+    theta = torch.cat([none, none, away, torch.outer(ones, first).flatten(), ones])
+    u = torch.cat([onto, away, 0 * theta[4 * inner :]]) / 2**0.5
+    return family, theta, u, size * torch.tensor([1.0, 1.0, 1.0, -1.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("width", [1, 4])
+@pytest.mark.parametrize("inner", [1, 4])
+@pytest.mark.parametrize("step", STEPS)
+def test_the_bends_of_attention_are_attained_step_by_step(step: str, inner: int, width: int) -> None:
+    """No factor of the composition can be smaller: 1/√inner, 1/√tokens, 1/√width, or those of softmax and of the products."""
+    family, theta, u, x = two_even_tokens(1e5, inner, width)
+    allowed = float(bounds(family, theta, x, 0.0)[step].bend)
+    found = float(along(family, theta, x, step, u)[1])
+    assert found <= allowed * (1 + ROUNDING)
+    assert found >= 0.999 * allowed
+    if step == "scores":
+        assert found == pytest.approx(2e10 / inner**0.5, rel=1e-12), "s²·‖(1, 1)‖·‖(1, -1)‖/√inner"
+
+
+def test_the_smoothness_of_attention_is_nearly_attained() -> None:
+    """By the change of the Jacobian itself, over a short step from the centre."""
+    family, theta, u, x = two_even_tokens(1e3, 4, 4)
+    step = 1e-9
+    off = family.jacobian(theta + step * u, {}, x[None]) - family.jacobian(theta - step * u, {}, x[None])
+    ratio = float(torch.linalg.vector_norm(off)) / (2 * step)
+    constant = float(family.smoothness(theta, {}, x[None], torch.tensor(step, dtype=torch.float64)))
+    assert 0.99 * constant <= ratio <= constant * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("tokens", [2, 4, 16, 64])
+def test_the_slope_of_pooled_weights_is_attained_with_many_tokens(tokens: int) -> None:
+    """All tokens ask the same, two answer, at even weights: then the mean over t loses nothing, its norm is 1/√T not 1/T.
+
+    Token t is (1, y_t, z_t): queries from 1, keys from z (which the two share, the others lack), and y = (1, -1, 0, …)·√(T/2) is
+    the direction in which K turns weight from one to the other. 1, y and z are orthogonal, of length √T or less.
+    """
+    family = Attention(tokens, 3, 4, 1, 1, "tanh")
+    X = torch.zeros(tokens, 3, dtype=torch.float64)
+    X[:, 0] = 1.0
+    X[:2, 1] = torch.tensor([1.0, -1.0]) * (tokens / 2) ** 0.5
+    if tokens > 2:
+        X[:, 2] = -2.0 / (tokens - 2)
+        X[:2, 2] = 1.0
+        X[:, 2] *= tokens**0.5 / torch.linalg.vector_norm(X[:, 2])
+    Q, K, turn = (torch.zeros(3, 4, dtype=torch.float64) for _ in range(3))
+    Q[0, 0], K[2, 0], turn[1, 0] = 1e3, 0.2, 1.0
+    rest = torch.ones(3 * 4 + 4 + 1, dtype=torch.float64)
+    theta = torch.cat([Q.flatten(), K.flatten(), rest])
+    u = torch.cat([0 * Q.flatten(), turn.flatten(), 0 * rest])
+    allowed = float(bounds(family, theta, X.flatten(), 0.0)["pooled"].slope)
+    found = float(along(family, theta, X.flatten(), "pooled", u)[0])
+    assert 0.999 * allowed <= found <= allowed * (1 + ROUNDING)
+
+
+def bend_by_hand(family: Attention, theta: np.ndarray, x: np.ndarray, radius: float) -> float:
+    """The bend for one row, from value, slope and bend of each step in numpy: products by the eigenvalues of a 2x2 form."""
+    d, e, w = family.inputs, family.inner, family.width
+    ends = np.cumsum([d * e, d * e, d * e, w * e])
+    shapes = [(d, e), (d, e), (d, e), (w, e), (family.outputs_, w)]
+    Q, K, V, U, a = (
+        float(np.linalg.norm(part.reshape(shape), 2)) + radius
+        for part, shape in zip(np.split(theta, ends), shapes, strict=True)
+    )
+    X = float(np.linalg.norm(x.reshape(family.tokens, d), 2))
+
+    def product(block: float, value: float, slope: float, bend: float) -> tuple[float, float, float]:
+        """A block (norm, slope 1, bend 0) times something of other parameters."""
+        form = [[0.0, slope], [slope, block * bend]]
+        return block * value, math.hypot(value, block * slope), float(np.linalg.eigvalsh(form)[1])
+
+    _, slope, bend = (X * X / math.sqrt(e) * number for number in product(Q, K, 1.0, 0.0))
+    root = math.sqrt(family.tokens)
+    after = (1.0, slope / 2 / root, (bend / 2 + math.sqrt(6) / 9 * slope**2) / root)  # weights of norm √T, by 1ᵀ/T
+    value, slope, bend = product(V, *after)
+    value, slope, bend = product(U, X * value, X * slope, X * bend)
+    zero, most, steep, sharp = {
+        "tanh": (0.0, 1.0, 1.0, 4 / (3 * math.sqrt(3))),
+        "softplus": (math.log(2), math.inf, 1.0, 0.25),
+        "sigmoid": (0.5, 1.0, 0.25, 1 / (6 * math.sqrt(3))),
+    }[family.activation]
+    value = min(steep * value + math.sqrt(w) * zero, math.sqrt(w) * most)
+    return product(a, value, steep * slope, steep * bend + sharp * slope**2)[2] / math.sqrt(w)
+
+
+@given(
+    family=st.builds(
+        Attention,
+        tokens=st.integers(1, 20),
+        inputs=st.integers(1, 4),
+        inner=st.integers(1, 9),
+        width=st.integers(1, 5),
+        outputs_=st.integers(1, 3),
+        activation=st.sampled_from(["tanh", "softplus", "sigmoid"]),
+    ),
+    seed=SEEDS,
+    radius=st.sampled_from([0.0, 1e-3, 1.0, 100.0]),
+    scale=st.sampled_from([0.0, 1e-3, 1.0, 30.0]),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_bend_of_attention_is_the_formula_worked_out_by_hand(
+    family: Attention, seed: int, radius: float, scale: float
+) -> None:
+    draw = Draw.of(family, seed, rows=2, scale=scale)
+    expected = [bend_by_hand(family, draw.theta.numpy(), x.numpy(), radius) for x in draw.x]
+    found = draw.constants(torch.tensor(radius, dtype=torch.float64))
+    assert float(found[0]) == pytest.approx(math.hypot(*expected), rel=1e-9)
+    assert float(found[1]) == pytest.approx(math.hypot(*expected) / math.sqrt(2), rel=1e-9)
 
 
 # ---------------------------------------------------------------------------------------------------------------------- kinks

@@ -1,4 +1,4 @@
-"""Tails: Cantelli's inequality against exact laws, the binomial law against scipy and mpmath, Hermite moments by quadrature."""
+"""Tails: Cantelli's inequality against exact laws, the binomial law against scipy and mpmath."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from boundcheck.geometry import cantelli, hermite_kurtosis, surprise
+from boundcheck.geometry import cantelli, surprise
 from boundcheck.geometry.tails import binomial_logs
 
 DIGITS = 40
@@ -148,26 +148,3 @@ def test_binomial_logs_are_those_of_each_term(trials: int, log_odds: float, data
     for j in range(most + 1):
         expected = math.log(math.comb(trials, j)) + j * log_odds
         assert float(found[j]) == pytest.approx(expected, rel=1e-12, abs=1e-10)
-
-
-# ------------------------------------------------------------------------------------------------- Hermite polynomials
-
-
-@pytest.mark.parametrize("degree", range(9))
-def test_hermite_kurtosis_by_quadrature(degree: int) -> None:
-    nodes, weights = np.polynomial.hermite_e.hermegauss(2 * degree + 2)  # exact to degree 4k + 3
-    weights = weights / weights.sum()
-    h = np.polynomial.hermite_e.hermeval(nodes, [0] * degree + [1]) / math.sqrt(math.factorial(degree))
-    assert float(weights @ h**2) == pytest.approx(1.0, rel=1e-11)
-    assert hermite_kurtosis(degree) == pytest.approx(float(weights @ h**4), rel=1e-9)
-
-
-def test_hermite_kurtosis_as_a_sum_of_whole_numbers() -> None:
-    """E h_k⁴ = Σ_r C(k, r)⁴·(r!)²·(2k - 2r)!/(k!)², from h_k² = Σ_r C(k, r)²·r!·He_{2k-2r}/k!."""
-    for k in range(12):
-        total = sum(
-            Fraction(math.comb(k, r) ** 4 * math.factorial(r) ** 2 * math.factorial(2 * k - 2 * r))
-            for r in range(k + 1)
-        )
-        assert hermite_kurtosis(k) == total / math.factorial(k) ** 2
-    assert [hermite_kurtosis(k) for k in range(5)] == [1, 3, 15, 93, 639]

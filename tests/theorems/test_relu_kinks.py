@@ -13,13 +13,14 @@ from scipy import integrate
 from torch import Tensor
 
 from boundcheck.claim import Claim, Sides
+from boundcheck.geometry.networks import first_layer_kinks
 from boundcheck.problem import Problem
-from boundcheck.strategies import neuron_pairs, relu_layers
+from boundcheck.strategies import layer_pairs, neuron_pairs
 from boundcheck.strategies.relu_neurons import (
+    LayerPair,
+    LayerPairRecipe,
     NeuronPair,
     NeuronPairRecipe,
-    ReluLayer,
-    ReluLayerRecipe,
     straight_across,
 )
 from boundcheck.theorems.local_edits.relu_kinks import (
@@ -28,7 +29,6 @@ from boundcheck.theorems.local_edits.relu_kinks import (
     jacobian_change_le_step,
     jacobian_is_lipschitz_as_printed,
     jacobian_stays_below_first_kink,
-    kink_free_radius,
     layer_jacobian,
     share_of_signs,
 )
@@ -137,10 +137,10 @@ def signs(weights: Tensor, inputs: Tensor) -> list[list[bool]]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(recipe=relu_layers(), lane=st.integers(0, 1000), part=st.floats(0, 0.999))
-def test_nothing_moves_inside_the_radius(recipe: ReluLayerRecipe, lane: int, part: float) -> None:
+@given(recipe=layer_pairs(), lane=st.integers(0, 1000), part=st.floats(0, 0.999))
+def test_nothing_moves_inside_the_radius(recipe: LayerPairRecipe, lane: int, part: float) -> None:
     p = one_instance(recipe.build(1, first=lane), 0)
-    radius = float(kink_free_radius(p))
+    radius = float(first_layer_kinks(p.weights, p.inputs))
     loop = min(
         abs(sum(a * b for a, b in zip(w, x, strict=True))) / math.hypot(*x)
         for w in p.weights.tolist()
@@ -154,8 +154,8 @@ def test_nothing_moves_inside_the_radius(recipe: ReluLayerRecipe, lane: int, par
 
 
 @settings(max_examples=60, deadline=None)
-@given(recipe=relu_layers(), lane=st.integers(0, 1000))
-def test_the_jacobian_moves_where_a_sign_does(recipe: ReluLayerRecipe, lane: int) -> None:
+@given(recipe=layer_pairs(), lane=st.integers(0, 1000))
+def test_the_jacobian_moves_where_a_sign_does(recipe: LayerPairRecipe, lane: int) -> None:
     p = one_instance(recipe.build(1, first=lane), 0)
     sides, premises = state(jacobian_stays_below_first_kink, p)
     moved = signs(p.moved, p.inputs) != signs(p.weights, p.inputs)
@@ -168,7 +168,7 @@ def test_the_jacobian_moves_where_a_sign_does(recipe: ReluLayerRecipe, lane: int
 
 @pytest.mark.parametrize("lane", range(5))
 def test_the_jacobian_of_a_layer_by_a_loop(lane: int) -> None:
-    p = one_instance(ReluLayerRecipe(3, 2, 4, seed=1).build(1, first=lane), 0)
+    p = one_instance(LayerPairRecipe(3, 2, 4, seed=1).build(1, first=lane), 0)
     expected = [
         [[float(a) * x_k * (float(w @ x) > 0) for x_k in x.tolist()] for a, w in zip(p.head, p.weights, strict=True)]
         for x in p.inputs
@@ -177,11 +177,13 @@ def test_the_jacobian_of_a_layer_by_a_loop(lane: int) -> None:
 
 
 def test_straight_across_reaches_the_nearest_kink() -> None:
-    batch = ReluLayerRecipe(3, 2, 4, seed=1).build(20)
+    batch = LayerPairRecipe(3, 2, 4, seed=1).build(20)
     step = straight_across(batch.weights, batch.inputs)
     for lane in range(20):
         p = one_instance(batch, lane)
-        assert float(torch.linalg.vector_norm(step[lane])) == pytest.approx(float(kink_free_radius(p)), rel=1e-10)
+        assert float(torch.linalg.vector_norm(step[lane])) == pytest.approx(
+            float(first_layer_kinks(p.weights, p.inputs)), rel=1e-10
+        )
         assert float(((p.weights + step[lane]) @ p.inputs.mT).abs().min()) < 1e-12
 
 
@@ -190,12 +192,12 @@ def test_an_input_on_a_kink_or_at_0_is_vacuous() -> None:
     weights = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
     for x, name in (([0.0, 2.0], "no input is on a kink"), ([0.0, 0.0], "no input is 0")):
         inputs = torch.tensor([x], dtype=torch.float64)
-        p = ReluLayer(head=one, weights=weights, moved=-weights, inputs=inputs)
+        p = LayerPair(head=one, weights=weights, moved=-weights, inputs=inputs)
         assert state(jacobian_stays_below_first_kink, p)[1][name] == -1.0
 
 
-@pytest.mark.parametrize("recipe", [NeuronPairRecipe(3, "flipped", 2), ReluLayerRecipe(2, 3, 4, seed=2)], ids=str)
-def test_recipes_keep_their_lanes_and_survive_json(recipe: NeuronPairRecipe | ReluLayerRecipe) -> None:
+@pytest.mark.parametrize("recipe", [NeuronPairRecipe(3, "flipped", 2), LayerPairRecipe(2, 3, 4, seed=2)], ids=str)
+def test_recipes_keep_their_lanes_and_survive_json(recipe: NeuronPairRecipe | LayerPairRecipe) -> None:
     batch, alone = recipe.build(8), recipe.build(1, first=5)
     for name, leaf in batch.leaves().items():
         torch.testing.assert_close(leaf[5], alone.leaves()[name][0], rtol=1e-12, atol=1e-15)

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from boundcheck.claim import Sides, Stance, premise, theorem
 from boundcheck.exact import constant
-from boundcheck.strategies import neuron_pairs, relu_layers
-from boundcheck.strategies.relu_neurons import NeuronPair, ReluLayer
+from boundcheck.geometry.networks import first_layer_kinks
+from boundcheck.strategies import layer_pairs, neuron_pairs
+from boundcheck.strategies.relu_neurons import LayerPair, NeuronPair
 from boundcheck.theorems.local_edits.setting import local_edits, positive
 
 SOURCE = local_edits("Assumption 5", "(5)")
@@ -110,7 +111,7 @@ def jacobian_change_le_half_step(
     return Sides(smaller=change, larger=c * unit(p) * step)
 
 
-def layer_jacobian(p: ReluLayer, weights: Tensor) -> Tensor:
+def layer_jacobian(p: LayerPair, weights: Tensor) -> Tensor:
     """∂f(x_i)/∂W over the sample by automatic differentiation: `[N, h, d]`."""
 
     def outputs(free: Tensor) -> Tensor:
@@ -120,25 +121,19 @@ def layer_jacobian(p: ReluLayer, weights: Tensor) -> Tensor:
     return jacobian
 
 
-def kink_free_radius(p: ReluLayer) -> Tensor:
-    """min_ij |w_j·x_i|/‖x_i‖."""
-    lengths = torch.linalg.vector_norm(p.inputs, dim=-1)
-    return ((p.inputs @ p.weights.mT).abs() / lengths[:, None]).amin()
-
-
 @theorem(
     "LE-A5:kink-free",
     source=SAMPLE,
     stance=Stance.CORRECTED,
-    over=relu_layers(),
+    over=layer_pairs(),
     mutants={"1 % more": {"share": "101/100"}},
     group=GROUP,
 )
 def jacobian_stays_below_first_kink(
-    p: ReluLayer, share: Tensor = constant(1, scales="smaller", unit="min |w_j x_i|/|x_i|")
+    p: LayerPair, share: Tensor = constant(1, scales="smaller", unit="min |w_j x_i|/|x_i|")
 ) -> Sides:
     """Where the Jacobian of a ReLU layer on a finite sample moves at all, ‖V - W‖_F >= min_ij |w_j·x_i|/‖x_i‖."""
     positive("no input is 0", torch.linalg.vector_norm(p.inputs, dim=-1).amin())
-    positive("no input is on a kink", kink_free_radius(p))
+    positive("no input is on a kink", first_layer_kinks(p.weights, p.inputs))
     positive("the Jacobian moved", norm((layer_jacobian(p, p.moved) - layer_jacobian(p, p.weights)).flatten()))
-    return Sides(smaller=share * kink_free_radius(p), larger=norm((p.moved - p.weights).flatten()))
+    return Sides(smaller=share * first_layer_kinks(p.weights, p.inputs), larger=norm((p.moved - p.weights).flatten()))
