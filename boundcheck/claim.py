@@ -364,7 +364,7 @@ def theorem(
             group=group or identifier,
             notes=notes,
             undecidable=undecidable,
-            ladder=_rungs(key, ladder or {}),
+            ladder=_rungs(key, constants_of(check), {} if ladder is None else ladder),
             registered_at=_caller(),
         )
         _validate(claim)
@@ -432,10 +432,20 @@ def _mutants(key: str, check: Callable[..., Statement], specs: Mapping[str, Muta
         yield Mutant(name, constants={constant: exact(value) for constant, value in spec.items()})
 
 
-def _rungs(key: str, values: Mapping[str, Sequence[str | int | Fraction]]) -> tuple[Rung, ...]:
-    if len({len(column) for column in values.values()}) > 1:
+def _rungs(key: str, known: Mapping[str, Exact], ladder: Any) -> tuple[Rung, ...]:
+    columns: dict[str, Sequence[Any]] = dict(ladder) if isinstance(ladder, Mapping) else {}
+    if not isinstance(ladder, Mapping) or not all(isinstance(column, list | tuple) for column in columns.values()):
+        raise BoundcheckError(
+            f"{key} has ladder={ladder!r}", expected='a list of values for each constant, such as {"c": ["1/2", "1/4"]}'
+        )
+    if not set(columns) <= set(known):
+        raise BoundcheckError(
+            f"the ladder of {key} names {[name for name in columns if name not in known]}",
+            expected=f"constants of the claim: {sorted(known)}",
+        )
+    if len({len(column) for column in columns.values()}) > 1:
         raise BoundcheckError(f"the ladder of {key} has columns of different lengths", expected="a value for each rung")
-    return tuple(dict(zip(values, map(exact, rung), strict=True)) for rung in zip(*values.values(), strict=True))
+    return tuple(dict(zip(columns, map(exact, rung), strict=True)) for rung in zip(*columns.values(), strict=True))
 
 
 def _validate_ladder(claim: Claim) -> None:
@@ -447,7 +457,7 @@ def _validate_ladder(claim: Claim) -> None:
         )
     if not claim.ladder:
         return
-    hardest = {name: claim.constants[name].value for name in claim.ladder[-1] if name in claim.constants}
+    hardest = {name: claim.constants[name].value for name in claim.ladder[-1]}
     if hardest != dict(claim.ladder[-1]):
         raise BoundcheckError(
             f"the last rung of {claim.key} is {in_words(claim.ladder[-1])}, its constants are {in_words(hardest)}",

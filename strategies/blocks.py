@@ -14,7 +14,7 @@ from boundcheck.errors import BoundcheckError
 from boundcheck.geometry import hermite_kurtosis
 from boundcheck.problem import Problem
 from boundcheck.strategies.lanes import LaneStream
-from boundcheck.strategies.sizes import SEEDS, require_sizes
+from boundcheck.strategies.sizes import SEEDS, is_number, require_digits, require_sizes
 
 LARGEST_BLOCK = 1e15
 DEEPEST = 1e-10
@@ -206,10 +206,9 @@ def blocks(
 
     """
     require_sizes(least=1, max_blocks=max_blocks)
-    if not degrees or not set(degrees) <= set(DEGREES):
-        raise BoundcheckError(f"degrees={degrees!r}", expected=f"digits from {DEGREES}")
-    if not 0 < share <= 1:
-        raise BoundcheckError(f"share={share}", expected="a number in (0, 1]")
+    require_digits(DEGREES, degrees=degrees)
+    if not is_number(share) or not 0 < share <= 1:
+        raise BoundcheckError(f"share={share!r}", expected="a number in (0, 1]")
     counts = [min(2, max_blocks), *range(min(2, max_blocks), max_blocks + 1), 1]
     digits = st.sampled_from(counts).flatmap(lambda n: st.text(degrees, min_size=n, max_size=n))
     if degrees != "1":

@@ -19,7 +19,7 @@ from boundcheck.errors import BoundcheckError
 from boundcheck.geometry.hermite import hermite_kurtosis, orthonormal
 from boundcheck.strategies.blocks import Blocks, spectra
 from boundcheck.strategies.lanes import LaneStream
-from boundcheck.strategies.sizes import SEEDS, require_sizes
+from boundcheck.strategies.sizes import SEEDS, require_choices, require_digits, require_finite, require_sizes
 
 TRIALS = 32
 ROW_TRIALS = 48
@@ -264,8 +264,9 @@ def _sampled(
     kind: type[_S], least: tuple[float, float, float], max_blocks: int, samples: tuple[int, ...], gates: str
 ) -> st.SearchStrategy[_S]:
     require_sizes(least=1, max_blocks=max_blocks)
-    if not gates or not set(gates) <= set(GATES):
-        raise BoundcheckError(f"gates={gates!r}", expected=f"digits from {GATES}")
+    require_digits(GATES, gates=gates)
+    require_choices(samples=samples)
+    require_finite(effective=least[0], intrinsic=least[1], mixed=least[2])
     drawn = st.text(gates, min_size=1, max_size=max_blocks)
     if kind is SampledGramsRecipe and "0" in gates:  # one block without a gate: else nothing concentrates
         drawn = st.text(gates, max_size=max_blocks - 1).map(lambda others: others + "0")

@@ -13,11 +13,12 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
 from boundcheck.strategies.blocks import levels, sizes_of
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.sampled_blocks import NUDGE, TRIALS, bartlett
-from boundcheck.strategies.sizes import SEEDS, require_sizes
+from boundcheck.strategies.sizes import SEEDS, require_choices, require_finite, require_sizes
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,24 @@ class SampledTurned(Problem):
 
     sampled: ClassVar[tuple[str, ...]] = ("factors",)
 
+    def __post_init__(self) -> None:
+        """A stored instance may say anything."""
+        names = ("first", "second", "turn", "sizes", "samples", "factors")
+        found = tuple(tuple(getattr(self, name).shape) for name in names)
+        lanes, planes = found[0][:-2], found[0][-2:-1]
+        trials, rows = found[-1][-4:-3] or (1,), found[-1][-1:]
+        plane = (*lanes, *planes)
+        wanted = ((*plane, 2), (*plane, 2), plane, plane, lanes, (*lanes, *trials, *planes, *rows, *rows))
+        if found != wanted or planes[0] < 1 or rows[0] < 2 or rows[0] % 2:
+            raise BoundcheckError(
+                f"turned planes with {', '.join(names)} of shapes {list(found)}",
+                expected="[..., p, 2] twice, [..., p] twice, [...] and [..., T, p, 2m, 2m]",
+            )
+
     def admissible(self) -> Tensor:
-        whole = (self.sizes == self.sizes.round()).all(-1) & (self.samples == self.samples.round())
-        return (
-            whole
-            & (self.first > 0).flatten(1).all(-1)
-            & (self.second >= 0).flatten(1).all(-1)
-            & (self.sizes >= 1).all(-1)
-        )
+        whole = (self.sizes == self.sizes.round()).all(-1) & (self.sizes >= 1).all(-1)
+        positive = (self.first > 0).flatten(1).all(-1) & (self.second >= 0).flatten(1).all(-1)
+        return whole & positive & (self.samples == self.factors.shape[-1] // 2)
 
     @property
     def second_root(self) -> Tensor:
@@ -141,6 +152,8 @@ def sampled_turned(
 
     """
     require_sizes(least=1, max_planes=max_planes)
+    require_choices(samples=samples)
+    require_finite(effective=effective, intrinsic=intrinsic)
     return st.builds(
         TurnedRecipe,
         planes=st.integers(1, max_planes),

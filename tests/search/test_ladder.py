@@ -293,8 +293,25 @@ def one_sentence(told: str) -> None:
     [
         ({"ladder": {"c": ["1/2", "1/4"]}}, "the last rung of LADDER-0:bad is c = 1/4, its constants are c = 1/8"),
         ({"ladder": {"c": ["1/8", "1/2"]}}, "the last rung of LADDER-0:bad is c = 1/2, its constants are c = 1/8"),
-        ({"ladder": {"d": ["1/2", "1/8"]}}, "the last rung of LADDER-0:bad is d = 1/8"),
-        ({"ladder": {"c": RUNGS, "d": ["1/2"]}}, "the ladder of LADDER-0:bad has columns of different lengths"),
+        (
+            {"ladder": {"d": ["1/2", "1/8"]}},
+            "the ladder of LADDER-0:bad names ['d']; expected constants of the claim: ['c']",
+        ),
+        ({"ladder": {"c": RUNGS, "d": RUNGS, "p": RUNGS}}, "the ladder of LADDER-0:bad names ['d', 'p']"),
+        (
+            {"ladder": {"c": RUNGS, 1: RUNGS}},
+            "the ladder of LADDER-0:bad names [1]; expected constants of the claim: ['c']",
+        ),
+        ({"ladder": {"c": "1/8"}}, "LADDER-0:bad has ladder={'c': '1/8'}; expected a list of values for each constant"),
+        ({"ladder": {"c": Fraction(1, 8)}}, "LADDER-0:bad has ladder={'c': Fraction(1, 8)}; expected a list of values"),
+        ({"ladder": {"c": None}}, "LADDER-0:bad has ladder={'c': None}; expected a list of values"),
+        ({"ladder": {"c": {"1/2", "1/8"}}}, "expected a list of values for each constant, such as"),
+        ({"ladder": ["1/2", "1/4", "1/8"]}, "LADDER-0:bad has ladder=['1/2', '1/4', '1/8']; expected a list of values"),
+        ({"ladder": [{"c": "1/2"}]}, "LADDER-0:bad has ladder=[{'c': '1/2'}]; expected a list of values"),
+        ({"ladder": []}, "LADDER-0:bad has ladder=[]; expected a list of values"),
+        ({"ladder": "1/8"}, "LADDER-0:bad has ladder='1/8'; expected a list of values"),
+        ({"ladder": {"c": ["1/2", 0.125]}}, "the constant 0.125 is a float; expected an exact rational"),
+        ({"ladder": {"c": ["1/2", "an eighth"]}}, "the constant 'an eighth' is no rational number"),
         ({"ladder": {}}, "refuted_by='ladder' and a ladder of 0 rungs"),
         ({"ladder": {"c": []}}, "refuted_by='ladder' and a ladder of 0 rungs"),
         ({"refuted_by": "instance"}, "refuted_by='instance' and a ladder of 3 rungs"),
@@ -309,6 +326,16 @@ def test_a_ladder_that_is_off_is_told_in_one_sentence(wrong: dict[str, Any], tol
     assert told in str(error.value)
     one_sentence(str(error.value))
     assert "LADDER-0:bad" not in registered_claims()
+
+
+def test_columns_of_different_lengths_are_told_in_one_sentence() -> None:
+    def bounded(p: Dots, c: Tensor = constant(2), rate: Tensor = constant("3/2")) -> Sides:
+        """Two constants are left open."""
+        return Sides(c * p.x.abs().sum(), rate * p.x.square().sum())
+
+    with pytest.raises(BoundcheckError, match="the ladder of LADDER-0:bad has columns of different lengths") as error:
+        claim_of(bounded, "LADDER-0:bad", ladder={"c": ["1/8", 1, 2], "rate": ["3/2"]})
+    one_sentence(str(error.value))
 
 
 def test_rungs_are_exact_and_told_in_words() -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 from boundcheck.claim import Draws
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
-from boundcheck.strategies import Blocks, SampledGrams, SampledRows, blocks, sampled_grams, sampled_rows
+from boundcheck.strategies import Blocks, SampledGrams, SampledRows, blocks, sampled_grams, sampled_rows, sampled_turned
 from boundcheck.strategies.blocks import BlocksRecipe
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.sampled_blocks import GatedBlocks, SampledGramsRecipe, SampledRowsRecipe
@@ -460,12 +460,37 @@ def test_labels_tell_the_structure() -> None:
         (lambda: sampled_grams(max_blocks=-1), "max_blocks=-1"),
         (lambda: sampled_grams(gates="4"), "gates='4'; expected digits from 0123"),
         (lambda: sampled_rows(gates=""), "gates=''"),
+        (lambda: blocks(degrees=3), "degrees=3; expected digits from 1234"),  # type: ignore[arg-type]
+        (lambda: blocks(degrees=None), "degrees=None; expected digits from 1234"),  # type: ignore[arg-type]
+        (lambda: blocks(degrees=["1", "3"]), "degrees=['1', '3']"),  # type: ignore[arg-type]
+        (lambda: blocks(share="1"), "share='1'; expected a number in (0, 1]"),  # type: ignore[arg-type]
+        (lambda: blocks(share=True), "share=True; expected a number in (0, 1]"),
+        (lambda: blocks(max_blocks=True), "max_blocks=True; expected a whole number >= 1"),
+        (lambda: sampled_grams(gates=2), "gates=2; expected digits from 0123"),  # type: ignore[arg-type]
+        (lambda: sampled_rows(gates=None), "gates=None; expected digits from 0123"),  # type: ignore[arg-type]
+        (lambda: sampled_grams(samples=()), "samples=(); expected a tuple of whole numbers >= 1, at least one"),
+        (lambda: sampled_grams(samples=(0,)), "samples=(0,); expected a tuple of whole numbers >= 1"),
+        (lambda: sampled_grams(samples=(4, -1)), "samples=(4, -1)"),
+        (lambda: sampled_rows(samples=(2.5,)), "samples=(2.5,)"),  # type: ignore[arg-type]
+        (lambda: sampled_rows(samples=(True,)), "samples=(True,)"),
+        (lambda: sampled_rows(samples=4), "samples=4; expected a tuple"),  # type: ignore[arg-type]
+        (lambda: sampled_rows(samples="12"), "samples='12'; expected a tuple"),  # type: ignore[arg-type]
+        (lambda: sampled_grams(effective=-1), "effective=-1; expected a finite number >= 0"),
+        (lambda: sampled_grams(intrinsic=math.nan), "intrinsic=nan; expected a finite number >= 0"),
+        (lambda: sampled_rows(mixed=math.inf), "mixed=inf; expected a finite number >= 0"),
+        (lambda: sampled_rows(effective="64"), "effective='64'; expected a finite"),  # type: ignore[arg-type]
+        (lambda: sampled_turned(effective=-1, intrinsic=1), "effective=-1; expected a finite number >= 0"),
+        (lambda: sampled_turned(effective=1, intrinsic=-math.inf), "intrinsic=-inf; expected a finite number >= 0"),
+        (lambda: sampled_turned(effective=1, intrinsic=1, samples=()), "samples=(); expected a tuple"),
+        (lambda: sampled_turned(effective=1, intrinsic=1, samples=(0,)), "samples=(0,); expected a tuple"),
+        (lambda: sampled_turned(effective=1, intrinsic=1, max_planes=0), "max_planes=0; expected a whole number >= 1"),
     ],
 )
 def test_bad_arguments_are_told_in_one_sentence(call: Callable[[], Any], told: str) -> None:
     with pytest.raises(BoundcheckError, match=re.escape(told)) as caught:
         call()
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
 
 
 def stored(problem: Problem, **structure: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Covariances that do not commute, and the law of their Gram matrices, against explicit matrices."""
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
+from boundcheck.problem import Problem
 from boundcheck.strategies import SampledTurned, sampled_turned
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.sampled_blocks import bartlett
@@ -115,3 +117,72 @@ def test_a_lane_is_the_same_whatever_its_batch() -> None:
 def test_no_planes_are_refused() -> None:
     with pytest.raises(BoundcheckError, match="max_planes=0"):
         sampled_turned(effective=1.0, intrinsic=1.0, max_planes=0)
+
+
+def test_lanes_that_are_no_instances_are_told() -> None:
+    good = TurnedRecipe(2, 3, 1.0, 1.0, trials=2, seed=1).build(2)
+    assert good.admissible().all()
+    for name, value in [
+        ("first", 0.0),
+        ("second", -1.0),
+        ("sizes", 0.0),
+        ("sizes", 1.5),
+        ("samples", 2.0),
+        ("samples", 2.5),
+    ]:
+        leaf = good.leaves()[name].clone()
+        leaf[0] = value
+        assert good.with_leaves(good.leaves() | {name: leaf}).admissible().tolist() == [False, True], (name, value)
+
+
+SHAPES = {"first": (2, 2), "second": (2, 2), "turn": (2,), "sizes": (2,), "samples": (), "factors": (4, 2, 6, 6)}
+"""Two planes, three rows in each of four samples."""
+
+
+def of_shapes(shapes: dict[str, tuple[int, ...]], *lanes: int) -> SampledTurned:
+    return SampledTurned(**{name: torch.ones((*lanes, *shape), dtype=torch.float64) for name, shape in shapes.items()})
+
+
+@pytest.mark.parametrize("lanes", [(), (1,), (7,)])
+def test_instances_with_and_without_lanes_have_the_shapes_they_say(lanes: tuple[int, ...]) -> None:
+    p = of_shapes(SHAPES, *lanes)
+    assert p.turn.shape == (*lanes, 2)
+
+
+@pytest.mark.parametrize("lanes", [(), (3,)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first": (2,)},
+        {"first": ()},
+        {"first": (3, 2)},
+        {"second": (2, 3)},
+        {"first": (2, 3), "second": (2, 3)},
+        {"turn": (3,)},
+        {"turn": ()},
+        {"sizes": (2, 1)},
+        {"samples": (1,)},
+        {"factors": (4, 2, 6, 5)},
+        {"factors": (4, 2, 5, 5)},
+        {"factors": (4, 2, 0, 0)},
+        {"factors": (4, 3, 6, 6)},
+        {"factors": (2, 6, 6)},
+        {"factors": (5, 4, 2, 6, 6)},
+        {"factors": ()},
+        {"first": (0, 2), "second": (0, 2), "turn": (0,), "sizes": (0,), "factors": (4, 0, 6, 6)},
+    ],
+    ids=str,
+)
+def test_other_shapes_are_refused_in_one_sentence(change: dict[str, tuple[int, ...]], lanes: tuple[int, ...]) -> None:
+    with pytest.raises(BoundcheckError, match="turned planes with first, second, turn") as caught:
+        of_shapes(SHAPES | change, *lanes)
+    assert "\n" not in str(caught.value)
+    assert "expected [..., p, 2] twice" in str(caught.value)
+
+
+def test_a_stored_instance_comes_back_as_it_was_and_a_spoilt_one_does_not() -> None:
+    stored = TurnedRecipe(2, 2, 1.0, 1.0, trials=2, seed=1).build(3)
+    again = Problem.from_json(json.loads(json.dumps(stored.to_json())))
+    assert all(torch.equal(again.leaves()[name], leaf) for name, leaf in stored.leaves().items())
+    with pytest.raises(BoundcheckError, match="turned planes"):
+        stored.with_leaves(stored.leaves() | {"turn": stored.turn[:, :1]})
