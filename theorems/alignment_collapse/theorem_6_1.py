@@ -42,7 +42,7 @@ def one_direction(p: SkillStep) -> bool:
     source=SOURCE,
     stance=Stance.PROVED,
     over=GAUSSIAN,
-    mutants={"11/20": {"c": "11/20"}, "3/4 of C": {"share": "3/4"}},
+    mutants={"11/20": {"c": "11/20"}, "half of C": {"share": "1/2"}},
     group=GROUP,
     equality_at=one_direction,
 )
