@@ -67,7 +67,7 @@ def network_remainder_le(
     source=lemma_8.SOURCE,
     stance=Stance.PROVED,
     over=displacements(family=attention_models()),
-    mutants={"1/6": {"c": "1/6"}},
+    mutants={"1/8": {"c": "1/8"}},
     group="LE-setup",
 )
 def attention_remainder_le(
