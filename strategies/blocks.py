@@ -126,6 +126,7 @@ class BlocksRecipe:
         degrees: a digit for each block (see `Blocks.degrees`).
         share: in most lanes there are at most so many samples for each effective dimension, and not much fewer.
         mixed: the effective dimension is the smaller of d_eff(Σ_1) and d_eff(A); else it is d_eff(Σ_1).
+        tailed: in this share of the lanes a few dimensions stand over a long flat tail.
         seed: of the lanes.
 
     """
@@ -133,6 +134,7 @@ class BlocksRecipe:
     degrees: str
     share: float = 1.0
     mixed: bool = True
+    tailed: float = 0.5
     seed: int = 0
 
     @property
@@ -143,7 +145,7 @@ class BlocksRecipe:
     def build(self, lanes: int, first: int = 0) -> Blocks:
         """Lanes first, …, first + lanes - 1."""
         stream = LaneStream(self.seed, lanes, first)
-        bare = spectra(stream, self.degrees)
+        bare = spectra(stream, self.degrees, tailed=self.tailed)
         room = bare.effective_dimension
         if self.mixed:
             room = torch.minimum(room, torch.nan_to_num(bare.mixed_effective_dimension, nan=1.0))
@@ -153,14 +155,14 @@ class BlocksRecipe:
         return bare.with_leaves(bare.leaves() | {"samples": (room * part).floor().clamp(min=1)})
 
 
-def spectra(stream: LaneStream, degrees: str) -> Blocks:
-    """Both spectra, and one sample. In half of the lanes the first block is a few dimensions and the last a long flat tail."""
+def spectra(stream: LaneStream, degrees: str, *, tailed: float = 0.5) -> Blocks:
+    """Both spectra, and one sample. In this share of the lanes the first block is a few dimensions, the last a long flat tail."""
     q = len(degrees)
-    tailed = (stream.uniform() < 0.5)[:, None]
-    sizes = torch.where(tailed, _head_and_tail(stream, q), sizes_of(stream, q))
+    headed = (stream.uniform() < tailed)[:, None]
+    sizes = torch.where(headed, _head_and_tail(stream, q), sizes_of(stream, q))
     values = levels(stream, q)
-    of_the_trace = tailed | (stream.uniform() < 0.5)[:, None]
-    first = torch.where(of_the_trace, torch.where(tailed, values.sort(-1).values, values) / sizes, values)
+    of_the_trace = headed | (stream.uniform() < 0.5)[:, None]
+    first = torch.where(of_the_trace, torch.where(headed, values.sort(-1).values, values) / sizes, values)
     unseen = (stream.uniform() < 0.5)[:, None] & (stream.uniform(q) < 0.5)
     opposed = (stream.uniform() < 0.5)[:, None]  # the target sees least what the source shows most
     drawn = levels(stream, q)
@@ -191,7 +193,7 @@ def _head_and_tail(stream: LaneStream, q: int) -> Tensor:
 
 
 def blocks(
-    *, max_blocks: int = 4, degrees: str = "1", share: float = 1.0, mixed: bool = True
+    *, max_blocks: int = 4, degrees: str = "1", share: float = 1.0, mixed: bool = True, tailed: float = 0.5
 ) -> st.SearchStrategy[BlocksRecipe]:
     """Pairs of covariances with common eigenvectors, in up to 10¹⁵ dimensions, and samples up to the effective dimensions.
 
@@ -203,6 +205,7 @@ def blocks(
             higher degree).
         share: samples for each effective dimension, in most lanes between a quarter of this and this.
         mixed: whether d_eff(A), A = Σ_1^½·Σ_2·Σ_1^½, limits them too.
+        tailed: share of the lanes with a few dimensions over a long flat tail.
 
     """
     require_sizes(least=1, max_blocks=max_blocks)
@@ -213,4 +216,6 @@ def blocks(
     digits = st.sampled_from(counts).flatmap(lambda n: st.text(degrees, min_size=n, max_size=n))
     if degrees != "1":
         digits = digits.filter(lambda drawn: set(drawn) != {"1"})
-    return st.builds(BlocksRecipe, degrees=digits, share=st.just(share), mixed=st.just(mixed), seed=SEEDS)
+    return st.builds(
+        BlocksRecipe, degrees=digits, share=st.just(share), mixed=st.just(mixed), tailed=st.just(tailed), seed=SEEDS
+    )

@@ -59,7 +59,7 @@ RATE = constant(RUNGS[-1], printed="c'", unit="m in the exponent")
     "LE-B2:sigma-max-printed",
     source=SOURCE,
     stance=Stance.PRINTED,
-    over=blocks(degrees="1234", share=LEAST),
+    over=blocks(degrees="1234", share=LEAST, tailed=0.85),
     refuted_by="ladder",
     ladder={"c": RUNGS, "c_prime": RUNGS, "K": FACTORS},
 )
@@ -78,7 +78,7 @@ def largest_singular_value_le(
     "LE-B2:overlap-printed",
     source=SOURCE,
     stance=Stance.PRINTED,
-    over=blocks(degrees="13", share=LEAST),
+    over=blocks(degrees="13", share=LEAST, tailed=0.85),
     refuted_by="ladder",
     ladder={"c": RUNGS, "c_prime": RUNGS, "C": RUNGS},
 )
@@ -97,7 +97,7 @@ def overlap_ge(
     "LE-B2:display-printed",
     source=SOURCE,
     stance=Stance.PRINTED,
-    over=blocks(degrees="13", share=LEAST),
+    over=blocks(degrees="13", share=LEAST, tailed=0.85),
     refuted_by="ladder",
     ladder={"c": RUNGS, "c_prime": RUNGS, "C": RUNGS},
 )

@@ -13,6 +13,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from boundcheck.search import drawing
 from boundcheck.search.certify import Certifier
 from boundcheck.search.evaluate import Evaluator
 from boundcheck.search.hunting.landscape import Landscape
-from boundcheck.strategies.blocks import Blocks, BlocksRecipe
+from boundcheck.strategies.blocks import Blocks
 from boundcheck.strategies.lanes import LaneStream
 from boundcheck.strategies.sampled_blocks import GatedBlocks, SampledGrams, SampledGramsRecipe, sampled_from
 from boundcheck.theorems.local_edits import linear_regression, polynomial_regression, regression_samples
@@ -90,7 +91,7 @@ def breaking(claim: Claim, degrees: str) -> Tensor:
 
     def visit(recipe: Any) -> None:
         if len(found) < 3:
-            drawn = BlocksRecipe(degrees, recipe.share, recipe.mixed, recipe.seed).build(LANES)
+            drawn = replace(recipe, degrees=degrees).build(LANES)
             lanes = evaluator(drawn).broken() & (drawn.second[:, 1] > 0)
             if bool(lanes.any()):
                 found.append(coordinates(drawn.with_leaves({k: v[lanes] for k, v in drawn.leaves().items()})))
