@@ -5,10 +5,11 @@ concentration arguments" give σ_max² ≍ Tr(Γ_1) and γ_ov² ≳ Tr(Γ_1·Γ_
 as in B.1, with constants and a probability of 1 - exp(-c'·m). K_eval is the second moment under the target, which is not
 centred.
 What is wrong: first what is wrong in B.1: one strong feature over a long flat tail of others. Refuted with features of degree
-1 to 4, whatever the constants. Then the concentration itself, even if r(Γ) takes the place of d_eff(Γ): φ(x) = h(z)·(w_1, …,
-w_n), h a Hermite polynomial, has Γ_1 = I and d_eff = r = n, but ‖φ‖² ≈ n·h(z)² does not concentrate at all: with h(z) = z it
-is below half of its mean for every second x, and with two such blocks (one that Σ_2 sees, one that it does not) the overlap is
-a small share of what is printed; among m rows one such is enough. Shown for conditioning and overlap, for c = c' down to 1/32.
+1 to 4 and constants down to 1/256 (K up to 256); in longer tails no constant helps. Then the concentration itself, even if r(Γ)
+takes the place of d_eff(Γ): φ(x) = h(z)·(w_1, …, w_n), h a Hermite polynomial, has Γ_1 = I and d_eff = r = n, but ‖φ‖² ≈
+n·h(z)² does not concentrate at all: with h(z) = z it is below half of its mean for every second x, and with two such blocks
+(one that Σ_2 sees, one that it does not) the overlap is a small share of what is printed; among m rows one such is enough.
+Shown for conditioning and overlap, for c = c' down to 1/32.
 Corrected: with v the relative variance of ‖φ‖², E‖ΦΦᵀ - Tr(Γ_1)·I‖_F² = m·v·Tr(Γ_1)² + m·(m - 1)·Tr(Γ_1²), so by Markov's
 inequality item 1 fails with at most the probability 4m·(v + (m - 1)/d_eff(Γ_1)); likewise for Φ·Γ_2·Φᵀ and A =
 Γ_1^½·Γ_2·Γ_1^½, and overlap (1/3) and display (1/9) follow as in B.1, with at most the sum of both.
@@ -16,8 +17,8 @@ Premises of the corrected forms: none but that this is below 1; degree and law o
 Constants: 4 is Markov's for a deviation of half the trace.
 Equality case: none.
 Numerics: features of degree k in `blocks` are Hermite polynomials, each of a coordinate of its own (of odd degree where Γ_2
-has to be diagonal: their means vanish under any target); gated ones are in `sampled_blocks`. Refuted by a ladder; by
-frequencies among samples where the law has no simple bound, at the level 10⁻⁹.
+has to be diagonal: their means vanish under any centred normal target); gated ones are in `sampled_blocks`. Refuted by a
+ladder; by frequencies among samples where the law has no simple bound, at the level 10⁻¹⁴ an instance.
 Source: Local Edits, Appendix B.2.
 """
 
