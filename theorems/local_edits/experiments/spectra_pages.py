@@ -80,7 +80,7 @@ def flat_table(rows: Sequence[Mapping[str, Any]]) -> str:
     table = [[row["samples"], _above(row["smallest"]), _above(row["largest"])] for row in rows]
     intro = (
         "## How many dimensions are needed\n\nItem 1 is proved for d_eff >= 1100·m (σ_min) and r >= 200·m (σ_max). Σ = I, "
-        "2,000 samples for each n: up to this n/m a bound fails more often than exp(-m), at the level 10⁻⁹ of the claims. The "
+        "2,000 samples for each n: up to this n/m a bound fails more often than exp(-m), at the level 10⁻¹⁴ of the claims. The "
         "constants needed are at least as large.\n\n"
     )
     return intro + _table(table, ["m", "σ_min² < Tr/2", "σ_max² > 3·Tr/2"])
