@@ -9,6 +9,7 @@ from boundcheck.cli.budget import budget_options
 from boundcheck.cli.claims import claims_option, load_claims, made, named
 from boundcheck.cli.progress import progress
 from boundcheck.errors import BoundcheckError
+from boundcheck.exact import symbol
 
 if TYPE_CHECKING:
     from boundcheck.claim import Claim
@@ -115,7 +116,7 @@ def _table(found: "list[tuple[Claim, Extreme]]") -> str:
 
 def _constants(claim: "Claim", one: "Extreme") -> str:
     moved = [
-        f"{name} {exact} -> {needed:.6g}"
+        f"{symbol(name)} {exact} -> {needed:.6g}"
         for name, exact in claim.constants.items()
         if (needed := one.needed(float(exact.value), exact.scales)) is not None
     ]
