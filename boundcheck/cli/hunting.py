@@ -61,7 +61,8 @@ def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resu
             store_extreme(save / "extremes", claim.key, ended.extreme.to_json())
             found.append((claim, ended.extreme))
         click.echo("interrupted: what was found stands, and --resume goes on from here", err=True)
-    click.echo(_table(found) if found else "nothing was found")
+    if found:  # of each claim without a find the reason was said
+        click.echo(_table(found))
     click.get_current_context().exit(0 if found else 1)
 
 
