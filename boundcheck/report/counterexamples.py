@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from boundcheck.exact import symbol
 from boundcheck.report.table import Column, Entry, Kind, Table, number, table
 
 BESIDE = "Paths are relative to the folder that holds the run's file; run the commands there."
@@ -41,7 +42,7 @@ def rungs(entry: Entry) -> Table | None:
     """A row for each rung of a claim's ladder: its constants, both sides there, and the file."""
     rows = [
         [
-            ", ".join(f"{constant} = {value}" for constant, value in rung["constants"].items()),
+            ", ".join(f"{symbol(constant)} = {value}" for constant, value in rung["constants"].items()),
             number(rung["left"]),
             number(rung["right"]),
             rung["counterexample"] or ("stored under another rung" if rung["certified"] else "still stands"),

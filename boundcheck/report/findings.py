@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from boundcheck.outcome import PASSING, Verdict
 from boundcheck.report.table import Entry, key, name
-from boundcheck.verdict import PASSING, Verdict
 
 HOW_IT_FALLS = {
     "instance": "One instance breaks it, proved by two independent routes.",

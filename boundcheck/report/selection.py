@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from boundcheck.errors import BoundcheckError
+from boundcheck.outcome import Verdict
 from boundcheck.report.table import name
-from boundcheck.verdict import Verdict
 
 
 def selected(

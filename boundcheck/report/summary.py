@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from boundcheck.outcome import PASSING, Verdict
 from boundcheck.report.table import Entry, key, name
-from boundcheck.verdict import PASSING, Verdict
 
 SUMMARY_VERSION = 1
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from boundcheck.exact import exact
+from boundcheck.exact import exact, symbol
 from boundcheck.report.counterexamples import side
 from boundcheck.report.findings import papers, place
 from boundcheck.report.table import Column, Entry, Kind, Table, name, number, share, table
@@ -155,7 +155,7 @@ CONSTANTS = (
 def constants_table(entries: Sequence[Entry]) -> Table | None:
     """Printed, used and found for each constant that scales a side."""
     rows = [
-        [name(e), c["name"], c["unit"], c["printed"] or "-", c["at"], number(c["found"]), _gap(c), c["better"]]
+        [name(e), symbol(c["name"]), c["unit"], c["printed"] or "-", c["at"], number(c["found"]), _gap(c), c["better"]]
         for e in entries
         for c in e["constants"]
         if c["better"]

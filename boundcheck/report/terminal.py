@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from textwrap import fill
 
+from boundcheck.exact import symbol
+from boundcheck.outcome import MEANING, PASSING, Verdict
 from boundcheck.report.ablations import ablation_table
 from boundcheck.report.plain import plain
 from boundcheck.report.table import Entry, key, name, number
 from boundcheck.report.tables import constants_table, real_table, verdict_table
 from boundcheck.report.tightness import ranking
-from boundcheck.verdict import MEANING, PASSING, Verdict
 
 
 def closing_page(entries: Sequence[Entry]) -> str:
@@ -47,7 +48,7 @@ def refutations(entries: Sequence[Entry]) -> str:
 
 def _rung(rung: Entry) -> str:
     """One rung of a ladder: its constants, the sides there, and the instance."""
-    constants = ", ".join(f"{constant} = {value}" for constant, value in rung["constants"].items())
+    constants = ", ".join(f"{symbol(constant)} = {value}" for constant, value in rung["constants"].items())
     if not rung["certified"]:
         return f"    at {constants}: still stands"
     return f"    at {constants}: {number(rung['left'])} > {number(rung['right'])}, {rung['counterexample']}"

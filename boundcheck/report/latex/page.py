@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from boundcheck.outcome import MEANING, Verdict
 from boundcheck.report.ablations import premises_taken_away, reasons
 from boundcheck.report.counterexamples import BESIDE, enclosures, finding, replay_command, rungs
 from boundcheck.report.figures.summary import page_count
@@ -20,7 +21,6 @@ from boundcheck.report.tables import (
     statement_tables,
     verdict_table,
 )
-from boundcheck.verdict import MEANING, Verdict
 
 IN_PRINT = ("claim", "verdict", "holds", "broken", "vacuous", "inconcl.", "median", "tightest", "hunted", "mutants")
 """The columns of the table of verdicts that fit a page; the premises have a table of their own."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from boundcheck.outcome import MEANING, Verdict
 from boundcheck.report.ablations import premises_taken_away, reasons
 from boundcheck.report.counterexamples import BESIDE, enclosures, finding, replay_command, rungs
 from boundcheck.report.findings import HOW_IT_FALLS, failing, holding, refuted, upshot
@@ -18,7 +19,6 @@ from boundcheck.report.tables import (
     verdict_table,
 )
 from boundcheck.report.tightness import ranking
-from boundcheck.verdict import MEANING, Verdict
 
 NO_FIGURES: Mapping[str, str] = {}
 
