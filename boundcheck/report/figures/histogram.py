@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.report.figures.decades import SUPERSCRIPTS
-from boundcheck.report.figures.style import FALLS, FONT_SIZE, HOLDS, MUTED, name_axes, sheet
+from boundcheck.report.figures.style import FALLS, FONT_SIZE, HOLDS, MUTED, PAPER, name_axes, sheet
 
 WIDTH, HEIGHT = 320.0, 300.0
 
@@ -55,6 +55,8 @@ def histogram_figure(rows: Sequence[tuple[str, str, int]], *, broken: bool) -> F
     for bar, over in zip(bars, beyond, strict=True):
         if over:
             bar.set_hatch("///")
+            bar.set_edgecolor(PAPER)
+            bar.set_linewidth(0)
     axes.set_xlim(-0.6, len(rows) - 0.4)
     axes.set_xticks(list(places), [label for label, _, _ in rows], rotation=60, ha="right", rotation_mode="anchor")
     axes.tick_params(axis="x", labelsize=FONT_SIZE - 1, length=0)
