@@ -88,6 +88,9 @@ def _number_ids(root: ElementTree.Element, prefix: str) -> None:
 
 def _lighten(element: ElementTree.Element) -> None:
     """Theme colours for fixed ones, the page's typeface, and no more digits than a screen shows."""
+    painted = [f"{name}: {element.attrib.pop(name)}" for name in ("fill", "stroke") if name in element.attrib]
+    if painted:  # an attribute may not name a variable everywhere
+        element.set("style", "; ".join([*painted, *filter(None, [element.get("style")])]))
     for name, value in element.attrib.items():
         if name == "style":
             value = _COLOUR.sub(lambda found: _THEME.get(found[0], found[0]), value)

@@ -1,11 +1,12 @@
 """A claim's place in the page: order, anchor, neighbours, figures, and what holds of the same result."""
 
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
+from boundcheck.report.html.counterexamples import enclosures, sides_in_words
 from boundcheck.report.html.groups import HOLDS, Group, group_of
 from boundcheck.report.html.pictures import Picture, pictures
 
@@ -51,9 +52,14 @@ class Section:
     next: tuple[str, str] | None = None
 
     @property
-    def sides(self) -> tuple[str, str]:
-        """What the two sides are called."""
-        return ("left side", "right side") if self.entry["kind"] == "identity" else ("smaller side", "larger side")
+    def paper(self) -> str:
+        """Where the claim is printed."""
+        return cited(self.entry["source"])[0]
+
+    @property
+    def label(self) -> str:
+        """What of the paper it is."""
+        return cited(self.entry["source"])[1]
 
     @property
     def broken(self) -> int:
@@ -73,9 +79,12 @@ class Section:
     @property
     def stored_sides(self) -> str:
         """Both sides at the stored counterexample, as the first route encloses them; empty where the run holds none."""
-        shown = self.entry["shown"]
-        values = shown["routes"][0]["values"][:2] if shown and shown["routes"] else []
-        return ", ".join(f"{value['name']} {value['value']}" for value in values)
+        return sides_in_words(self.entry["shown"], self.entry["kind"])
+
+    @property
+    def routes(self) -> list[tuple[str, list[str]]]:
+        """What was enclosed at the stored counterexample, and each route's enclosure of it."""
+        return enclosures(self.entry["shown"])
 
     @property
     def hunted_words(self) -> str:
@@ -93,13 +102,8 @@ class Section:
         return FALLEN_BY.get(self.entry["refuted_by"] or "", "")
 
 
-def replay_command(path: str) -> str:
-    """`boundcheck replay PATH`, fit for a shell whatever the path is."""
-    return f"boundcheck replay {shlex.quote(path)}"
-
-
 def sections(entries: Sequence[Entry], told: Callable[[int, int, str], None] | None) -> list[Section]:
-    """One section a claim, generated instances before real data, each in the order of the results' numbers."""
+    """One section a claim: generated instances before real data, each paper by itself, in the order of the results' numbers."""
     ordered = sorted(entries, key=_place)
     anchors = list(_anchors(ordered))
     links = [(key_of(entry), anchor) for entry, anchor in zip(ordered, anchors, strict=True)]
@@ -129,8 +133,25 @@ def key_of(entry: Entry) -> str:
     return f"{entry['id']}:{entry['form']}"
 
 
-def _place(entry: Entry) -> tuple[bool, list[tuple[int, str]], list[tuple[int, str]]]:
-    return entry["input"] != "generated", _natural(entry["id"]), _natural(entry["form"])
+def by_paper(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """The sections, in their order, with the paper that each run of them comes from."""
+    return [(paper, list(members)) for paper, members in groupby(sections, key=lambda section: section.paper)]
+
+
+def cited(source: str) -> tuple[str, str]:
+    """A source as its paper and what is cited of it.
+
+    >>> cited("Doe et al., On Bounds, Lemma 6 (ii), equation (8)")
+    ('Doe et al., On Bounds', 'Lemma 6 (ii), equation (8)')
+    >>> cited("folklore")
+    ('folklore', '')
+    """
+    found = re.fullmatch(r"(.*), ([^,]*(?:, equation .*)?)", source, re.DOTALL)
+    return (found[1], found[2]) if found else (source, "")
+
+
+def _place(entry: Entry) -> tuple[object, ...]:
+    return entry["input"] != "generated", cited(entry["source"])[0], _natural(entry["id"]), _natural(entry["form"])
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -4,7 +4,8 @@
   const words = document.getElementById("filter-words");
   const verdict = document.getElementById("filter-verdict");
   const shown = document.getElementById("filter-shown");
-  const rows = Array.from(document.querySelectorAll("#claims-table tbody tr"));
+  const rows = Array.from(document.querySelectorAll("#claims-table tr[data-group]"));
+  const papers = Array.from(document.querySelectorAll("#claims-table tbody"));
   const texts = rows.map(function (row) { return row.textContent.toLowerCase(); });
 
   function apply() {
@@ -15,6 +16,9 @@
       const kind = verdict.value === "" || row.dataset.group === verdict.value;
       row.hidden = !(fits ? kind : false);
       if (!row.hidden) { count += 1; }
+    });
+    papers.forEach(function (paper) {
+      paper.hidden = paper.querySelector("tr[data-group]:not([hidden])") === null;
     });
     shown.textContent = count + " of " + rows.length + " claims shown";
   }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from boundcheck.verdict import MEANING, Verdict
+from boundcheck.outcome import MEANING, Verdict
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from boundcheck.report.figures.style import COLOURS
 from boundcheck.report.html import groups, numbers
-from boundcheck.report.html.claims import replay_command, sections
+from boundcheck.report.html.claims import by_paper, sections
+from boundcheck.report.html.counterexamples import replay_command
 from boundcheck.report.html.overview import overview
 from boundcheck.report.html.provenance import provenance
 from boundcheck.report.html.text import sentence, typeset, visible
@@ -42,6 +43,7 @@ def html_page(run: Mapping[str, Any], *, title: str | None = None, told: Told | 
         run=run,
         title=title or f"{len(made)} claims, checked by boundcheck",
         sections=made,
+        papers=by_paper(made),
         overview=overview(made),
         provenance=provenance(run),
         groups=groups.GROUPS,
