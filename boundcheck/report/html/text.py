@@ -1,0 +1,40 @@
+"""Other people's text in a page: nothing of it is markup, and every character of it can be seen."""
+
+import re
+
+from markupsafe import Markup, escape
+
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_LATE = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(value: object) -> object:
+    r"""A string without characters that HTML cannot hold or that turn the text around them: each becomes its code in words.
+
+    Markup and what is no string stay as they are.
+
+    >>> visible("a\x00b")
+    'a⟨U+0000⟩b'
+    """
+    if not isinstance(value, str):
+        return value
+    text = _LATE.sub(_named, _UNFIT.sub(_named, value))
+    return Markup(text) if isinstance(value, Markup) else text  # noqa: S704 - it was before
+
+
+def typeset(statement: str) -> Markup:
+    """A statement with its formulas typeset."""
+    return escape(visible(statement))
+
+
+def sentence(text: str) -> Markup:
+    """Typeset, with one full stop at its end.
+
+    >>> sentence("56 of 384 instances break it"), sentence("So.")
+    (Markup('56 of 384 instances break it.'), Markup('So.'))
+    """
+    return typeset(text.rstrip().rstrip(".") + ".")
+
+
+def _named(found: re.Match[str]) -> str:
+    return f"⟨U+{ord(found[0]):04X}⟩"
