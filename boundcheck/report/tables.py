@@ -121,9 +121,9 @@ def tightest(entry: Entry) -> str:
 
 
 def _hardest_premise(entry: Entry) -> str:
-    if not entry["premises"] or not entry["tested"]:
-        return "none stated"
     rates = {p["name"]: p["accepted"] / p["stated"] for p in entry["premises"] if p["stated"]}
+    if not rates:
+        return "none stated"
     hardest = min(rates, key=lambda premise: rates[premise])
     return f"{100 * rates[hardest]:3.0f} %  {hardest}"
 

@@ -28,7 +28,17 @@ STANCES = {
 }
 """What each stance says."""
 
-COUNTS = ("tested", "held", "violated", "violated_uncertified", "vacuous", "unverified", "inconclusive", "at_equality", "invalid")
+COUNTS = (
+    "tested",
+    "held",
+    "violated",
+    "violated_uncertified",
+    "vacuous",
+    "unverified",
+    "inconclusive",
+    "at_equality",
+    "invalid",
+)
 COUNT_NAMES = {
     "held": "holds",
     "violated": "broken, proved twice",

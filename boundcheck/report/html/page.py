@@ -39,18 +39,22 @@ def html_page(run: Mapping[str, Any], *, title: str | None = None, told: Told | 
     """
     made = sections(run["claims"], told)
     script = _resource("filter.js")
-    return _environment().get_template("page.jinja").render(
-        run=run,
-        title=title or f"{len(made)} claims, checked by boundcheck",
-        sections=made,
-        papers=by_paper(made),
-        overview=overview(made),
-        provenance=provenance(run),
-        groups=groups.GROUPS,
-        style=Markup(_resource("style.css")),  # noqa: S704 - our own
-        script=Markup(script),  # noqa: S704 - our own
-        script_hash=_hash(script),
-        figure_colours=COLOURS,
+    return (
+        _environment()
+        .get_template("page.jinja")
+        .render(
+            run=run,
+            title=title or f"{len(made)} claims, checked by boundcheck",
+            sections=made,
+            papers=by_paper(made),
+            overview=overview(made),
+            provenance=provenance(run),
+            groups=groups.GROUPS,
+            style=Markup(_resource("style.css")),
+            script=Markup(script),
+            script_hash=_hash(script),
+            figure_colours=COLOURS,
+        )
     )
 
 

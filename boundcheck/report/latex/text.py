@@ -6,6 +6,21 @@ from boundcheck.record.store import one_line
 from boundcheck.report.notation import latex
 from boundcheck.report.notation.spelling import prose
 
+_TYPED = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    '"': r"{\char34}",
+    "-": "-{}",
+    ",": ",{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+"""What looks otherwise, alone or beside its like, where it is just typed."""
+
 _POWER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?\d+)(?!\w)")
 _BREAKS = re.compile(r"(?<=[,/.:=_(-])(?=\S)")
 _MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
@@ -32,7 +47,7 @@ def number(text: str) -> str:
     if text == "inf":
         return r"$\infty$"
     parts = _POWER.split(_line(text))
-    shown = [_MINUS.sub("$-$", prose(part)) for part in parts[::3]]
+    shown = ["$-$".join(map(prose, _MINUS.split(part))) for part in parts[::3]]
     powers = [rf"${factor}\cdot 10^{{{int(power)}}}$" for factor, power in zip(parts[1::3], parts[2::3], strict=True)]
     return "".join(piece for pair in zip(shown, [*powers, ""], strict=True) for piece in pair)
 
@@ -43,9 +58,7 @@ def comment(text: str) -> str:
 
 
 def _verbatim(piece: str) -> str:
-    """Every character as it was typed: typewriter fonts join hyphens and quotes into other signs."""
-    escaped = prose(piece).replace("--", "-{}-").replace("--", "-{}-")
-    return escaped.replace("''", "'{}'").replace(",,", ",{},").replace("``", "`{}`")
+    return "".join(_TYPED.get(sign) or (sign if sign.isascii() else prose(sign)) for sign in piece)
 
 
 def _line(text: str) -> str:
