@@ -13,13 +13,17 @@ _TYPED = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
     "`": r"\textasciigrave{}",
     "'": r"\textquotesingle{}",
     '"': r"{\char34}",
-    "-": "-{}",
-    ",": ",{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
 }
 """What looks otherwise, alone or beside its like, where it is just typed."""
+
+_JOINED = re.compile(r"([-,])(?=\1)")
+"""Two of these side by side become one other sign in some fonts."""
+
+SHORT = 20
+"""Letters that need no place to break the line."""
 
 _POWER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?\d+)(?!\w)")
 _BREAKS = re.compile(r"(?<=[,/.:=_(-])(?=\S)")
@@ -37,9 +41,11 @@ def words(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """In typewriter letters. It may be broken after punctuation, since keys, paths and lists of numbers have no spaces."""
-    pieces = r"\allowbreak{}".join(_verbatim(piece) for piece in _BREAKS.split(_line(text)))
-    return rf"\texttt{{{pieces}}}"
+    """In typewriter letters. What is long may be broken after punctuation: paths and lists of numbers have no spaces."""
+    line = _line(text)
+    pieces = _BREAKS.split(line) if len(line) > SHORT else [line]
+    broken = r"\allowbreak{}".join(map(_verbatim, pieces))
+    return rf"\texttt{{{broken}}}"
 
 
 def number(text: str) -> str:
@@ -58,7 +64,8 @@ def comment(text: str) -> str:
 
 
 def _verbatim(piece: str) -> str:
-    return "".join(_TYPED.get(sign) or (sign if sign.isascii() else prose(sign)) for sign in piece)
+    typed = "".join(_TYPED.get(sign) or (sign if sign.isascii() else prose(sign)) for sign in piece)
+    return _JOINED.sub(r"\1{}", typed)
 
 
 def _line(text: str) -> str:
