@@ -141,8 +141,13 @@ def test_mathml_of_a_statement() -> None:
     )
 
 
+def test_punctuation_stays_with_its_formula() -> None:
+    spans = page(mathml("policies (here ψ = ½ for N(f, I)), and (x)_k: all of λ, too.")).findall("span")
+    assert [visible(span) for span in spans] == ["N(f,I)),", "(x)k:", "λ,"]
+
+
 def test_mathml_keeps_the_source_of_a_formula_for_those_who_copy_it() -> None:
-    elements = page(mathml("where x < y and a\n<= b")).findall("math")
+    elements = page(mathml("where x < y and a\n<= b")).findall(".//math")
     assert [element.get("alttext") for element in elements] == ["x < y", "a\n<= b"]
 
 

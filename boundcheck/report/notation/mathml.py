@@ -34,6 +34,7 @@ ACCENTS = {
 
 _CLOSE_UP = frozenset("/_^*")
 _SEPARATORS = frozenset(",;:…")
+_OPENING, _CLOSING = "([{“‘", ".,;:!?)]}”’"
 _UPRIGHT = frozenset(letter for letter in GREEK.values() if letter.isupper())  # as LaTeX sets them
 _GAP = '<mspace width="0.17em"/>'
 
@@ -43,9 +44,31 @@ def mathml(text: str) -> str:
 
     What is seen is the text, with <=, >=, !=, -> and - in formulas as ≤, ≥, ≠, → and −, spelled Greek letters as letters,
     ' as ′, √(…) and sqrt(…) as a root, and scripts raised or lowered instead of marked. A control character that no page
-    may hold is shown as its picture (␀), half of a surrogate pair as �. Never raises.
+    may hold is shown as its picture (␀), half of a surrogate pair as �. A formula and the punctuation right beside it are
+    a `<span class="formula">`: give it `white-space: nowrap`, or lines will break before a comma. Never raises.
     """
-    return "".join(_math(s) if isinstance(s, Formula) else _escaped(s.text) for s in segments(text))
+    found = segments(text)
+    pieces = []
+    opening, closing = "", ""
+    for at, segment in enumerate(found):
+        following = found[at + 1].text if at + 1 < len(found) else ""
+        if isinstance(segment, Formula):
+            closing = following[: len(following) - len(following.lstrip(_CLOSING))]
+            pieces.append(_kept_together(opening, _math(segment), closing))
+            opening = ""
+        else:
+            rest = segment.text[len(closing) :]
+            opening = rest[len(rest.rstrip(_OPENING)) :] if following else ""
+            pieces.append(_escaped(rest[: len(rest) - len(opening)]))
+            closing = ""
+    return "".join(pieces)
+
+
+def _kept_together(opening: str, math: str, closing: str) -> str:
+    """A formula and the punctuation that must not be parted from it at the end of a line."""
+    if not opening and not closing:
+        return math
+    return f'<span class="formula">{_escaped(opening)}{math}{_escaped(closing)}</span>'
 
 
 def _math(formula: Formula) -> str:
