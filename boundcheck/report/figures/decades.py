@@ -31,7 +31,9 @@ def ticks(low: float, high: float) -> list[tuple[float, str]]:
     """
     first, last = math.ceil(low), math.floor(high)
     if last - first < 2:
-        found = [(decade + math.log10(digit), digit, decade) for decade in range(first - 1, last + 1) for digit in (1, 2, 5)]
+        found = [
+            (decade + math.log10(digit), digit, decade) for decade in range(first - 1, last + 1) for digit in (1, 2, 5)
+        ]
         return [(place, label(digit, decade)) for place, digit, decade in found if low <= place <= high]
     step = _step((last - first) / MOST_TICKS)
     return [(float(n), label(1, n)) for n in range(math.ceil(first / step) * step, last + 1, step)]

@@ -58,4 +58,3 @@ def meaning(entry: Mapping[str, Any]) -> str:
 def verdict_words(entry: Mapping[str, Any]) -> str:
     """The verdict as people read it: VIOLATED UNCERTIFIED."""
     return str(entry["verdict"]).replace("_", " ")
-

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from boundcheck.report.figures.style import COLOURS
+from boundcheck.report.figures.style import as_it_comes
 from boundcheck.report.html import groups, numbers
 from boundcheck.report.html.claims import by_paper, sections
 from boundcheck.report.html.counterexamples import replay_command
@@ -37,20 +37,24 @@ def html_page(run: Mapping[str, Any], *, title: str | None = None, told: Told | 
         BoundcheckError: where a histogram has no edge for each count.
 
     """
-    made = sections(run["claims"], told)
+    with as_it_comes():
+        made = sections(run["claims"], told)
     script = _resource("filter.js")
-    return _environment().get_template("page.jinja").render(
-        run=run,
-        title=title or f"{len(made)} claims, checked by boundcheck",
-        sections=made,
-        papers=by_paper(made),
-        overview=overview(made),
-        provenance=provenance(run),
-        groups=groups.GROUPS,
-        style=Markup(_resource("style.css")),  # noqa: S704 - our own
-        script=Markup(script),  # noqa: S704 - our own
-        script_hash=_hash(script),
-        figure_colours=COLOURS,
+    return (
+        _environment()
+        .get_template("page.jinja")
+        .render(
+            run=run,
+            title=title or f"{len(made)} claims, checked by boundcheck",
+            sections=made,
+            papers=by_paper(made),
+            overview=overview(made),
+            provenance=provenance(run),
+            groups=groups.GROUPS,
+            style=Markup(_resource("style.css")),
+            script=Markup(script),
+            script_hash=_hash(script),
+        )
     )
 
 

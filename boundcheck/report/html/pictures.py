@@ -52,9 +52,11 @@ def _scatter(entry: Mapping[str, Any], anchor: str) -> list[Picture]:
     if broken and below:
         caption += f" Crosses, below the line: {below} that break it."
     if len(drawn) < len(points):
-        caption += f" {_instances(len(points) - len(drawn)).capitalize()} with a side of 0 or less cannot stand on these axes."
+        caption += (
+            f" {_instances(len(points) - len(drawn)).capitalize()} with a side of 0 or less cannot stand on these axes."
+        )
     rows = [[str(place), *(repr(float(side)) for side in point)] for place, point in enumerate(points, 1)]
-    return [Picture("Both sides", Markup(svg), caption, ["instance", *names], rows, 0)]  # noqa: S704 - from inline_svg
+    return [Picture("Both sides", Markup(svg), caption, ["instance", *names], rows, 0)]
 
 
 def _histogram(entry: Mapping[str, Any], anchor: str) -> list[Picture]:
@@ -72,7 +74,7 @@ def _histogram(entry: Mapping[str, Any], anchor: str) -> list[Picture]:
     svg = inline_svg(figure, prefix=f"{anchor}-tightness", title=str(visible(title)))
     caption = f"Smaller side / larger side of {_instances(total)}; 1 is equality. Bins are drawn at one width."
     data = [[words, f"{count:,}"] for _, words, count in rows]
-    return [Picture("Tightness", Markup(svg), caption, ["ratio", "instances"], data, 1)]  # noqa: S704 - from inline_svg
+    return [Picture("Tightness", Markup(svg), caption, ["ratio", "instances"], data, 1)]
 
 
 def _instances(count: int) -> str:

@@ -19,7 +19,7 @@ def visible(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = _LATE.sub(_named, _UNFIT.sub(_named, value))
-    return Markup(text) if isinstance(value, Markup) else text  # noqa: S704 - it was before
+    return Markup(text) if isinstance(value, Markup) else text
 
 
 def typeset(statement: str) -> Markup:
