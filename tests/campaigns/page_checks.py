@@ -107,7 +107,9 @@ def listen(window: Any) -> list[str]:
     heard: list[str] = []
     window.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
     window.on("pageerror", lambda error: heard.append(f"error: {error}"))
-    window.on("request", lambda request: None if request.url.startswith("data:") else heard.append(f"asked for {request.url}"))
+    window.on(
+        "request", lambda request: None if request.url.startswith("data:") else heard.append(f"asked for {request.url}")
+    )
     return heard
 
 
@@ -171,11 +173,15 @@ def through_the_table(window: Any, claims: int) -> list[str]:
         focus = window.evaluate(FOCUS)
         if not (focus["marked"] and focus["shown"]):
             found.append(f"a stop that is not seen: {focus}")
-        if focus["href"] in wanted and window.evaluate("() => Boolean(document.activeElement.closest('#claims-table'))"):
+        if focus["href"] in wanted and window.evaluate(
+            "() => Boolean(document.activeElement.closest('#claims-table'))"
+        ):
             reached.append(focus["href"])
         if len(reached) == len(wanted):
             break
-    return found + ([] if reached == wanted else [f"{len(reached)} of {len(wanted)} reached, in another order or not at all"])
+    return found + (
+        [] if reached == wanted else [f"{len(reached)} of {len(wanted)} reached, in another order or not at all"]
+    )
 
 
 def through_the_claims(window: Any, claims: int) -> list[str]:

@@ -84,7 +84,9 @@ def check(browser: Any, address: str, run: dict[str, Any], out: Path) -> int:
         window.goto(address)
         for title, complaints in page_checks.checks_for(name, window, run, out):
             failures += _say(f"{name}: {title}", complaints)
-        failures += _say(f"{name}: no console error, no request", [line for line in heard if not line.endswith(address)])
+        failures += _say(
+            f"{name}: no console error, no request", [line for line in heard if not line.endswith(address)]
+        )
         context.close()
     return failures
 

@@ -142,7 +142,11 @@ def key_of(entry: Entry) -> str:
 
 def by_paper(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
     """The sections, in their order, with the paper that each run of them comes from."""
-    return [(paper, list(members)) for paper, members in groupby(sections, key=lambda section: section.paper)]
+
+    def heading(section: Section) -> str:
+        return section.paper + (": real data" if section.entry["input"] == "real" else "")
+
+    return [(paper, list(members)) for paper, members in groupby(sections, key=heading)]
 
 
 def _order(entry: Entry, paper: str) -> tuple[bool, str, Natural, Natural]:

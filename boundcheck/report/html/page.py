@@ -81,7 +81,7 @@ def _environment() -> jinja2.Environment:
         "verdict": groups.verdict_words,
         "replay": replay_command,
     }
-    environment.globals |= {"share": numbers.share, "percent": numbers.percent}
+    environment.globals |= {"share": numbers.share, "percent": numbers.percent, "counted": numbers.counted}
     return environment
 
 
