@@ -55,7 +55,8 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
         sizes = f"--structures {budget.structures} --lanes {budget.lanes} --steps {budget.steps} --seed {budget.seed}"
         page = ablation_page(entries, f"boundcheck ablate {' '.join(keys)} {sizes}")
         write_bytes(save / "ablations.md", page.encode())
-    click.echo(table or "nothing was found")
+        click.echo(table)
+    click.get_current_context().exit(0 if table else 1)
 
 
 def _ablate(claim: "Claim", budget: "Hunt", save: Path, entries: list[dict[str, Any]]) -> None:
