@@ -38,7 +38,8 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
     """
     from boundcheck.claim import registered_claims
     from boundcheck.record.store import write_bytes
-    from boundcheck.report.ablations import ablation_page, ablation_table
+    from boundcheck.report.ablations import ablation_table
+    from boundcheck.report.markdown import ablation_page
     from boundcheck.search.hunting import Hunt
 
     load_claims(paths)

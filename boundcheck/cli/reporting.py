@@ -4,18 +4,74 @@ from pathlib import Path
 
 import click
 
+from boundcheck.cli.progress import progress
+from boundcheck.errors import BoundcheckError
+
+LAST_RUNS = (Path(".boundcheck/last-run.json"), Path("reports/latest/run.json"))
+
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path))
-def report(run: Path) -> None:
-    """Print the closing table of a saved run again.
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    default="terminal",
+    show_default=True,
+    metavar="FORMAT",
+    help="terminal, markdown, latex, html or json (verdicts and figures for other programs).",
+)
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Write the page and its figures into this folder instead of standard output.",
+)
+@click.option("--select", "keys", multiple=True, metavar="KEY", help="Only claims whose key begins so; repeatable.")
+@click.option("--source", default="", metavar="TEXT", help="Only claims whose source contains this.")
+@click.option("--verdict", default="", metavar="WORD", help="Only claims of this verdict: HOLDS, REFUTED, …")
+@click.option("--title", help="The page's title.")
+def report(
+    run: Path | None,
+    form: str,
+    folder: Path | None,
+    keys: tuple[str, ...],
+    source: str,
+    verdict: str,
+    title: str | None,
+) -> None:
+    """Make a page of a saved run; of the last one where none is named.
 
     \b
-    Example: boundcheck report reports/latest/run.json
+    Example: boundcheck report
+             boundcheck report reports/latest/run.json --format html -o pages
+             boundcheck report --format latex --source "Theorem 7" -o paper/appendix
+             boundcheck report --format markdown --select AC-6 --verdict refuted
     """
     from boundcheck.record import read_run
-    from boundcheck.report import closing_page
+    from boundcheck.report.selection import selected
+    from boundcheck.report.writing import FORMATS, page, write_report
 
-    data = read_run(run)
-    click.echo(closing_page(data["claims"]))
-    click.echo(f"\nprofile {data['profile']}, {data['datetime']}, boundcheck {data['version']}: {data['command']}")
+    if form not in FORMATS:
+        raise BoundcheckError(f"--format {form}", expected=f"one of {', '.join(FORMATS)}")
+    data = selected(read_run(run or _last_run()), keys=keys, source=source, verdict=verdict)
+    with progress(f"{form} report") as show:
+
+        def told(done: int, total: int, words: str) -> None:
+            show(done, total, words, phase="drawing")
+
+        if folder is None:
+            text = page(data, form, title=title, told=told)
+        else:
+            text = "".join(f"{file}\n" for file in write_report(data, form, folder, title=title, told=told))
+    click.echo(text, nl=False)
+
+
+def _last_run() -> Path:
+    found = next((path for path in LAST_RUNS if path.is_file()), None)
+    if found is None:
+        raise BoundcheckError(
+            f"no run was named, and neither {LAST_RUNS[0]} nor {LAST_RUNS[1]} is here",
+            remedy="pytest theorems writes one",
+        )
+    return found

@@ -1,60 +1,61 @@
-"""Which premises carry a claim, as a table."""
+"""Which premises carry a claim."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from tabulate import tabulate
+from boundcheck.report.plain import WIDTH, plain
+from boundcheck.report.table import Column, Entry, Kind, Table, name, number, table
 
-HEADERS = ["claim", "taken away", "verdict", "ratio with", "without", "counterexample"]
+COLUMNS = (
+    Column("claim", Kind.KEY),
+    Column("taken away", Kind.FORMULA, share=1),
+    Column("verdict"),
+    Column("ratio with", Kind.NUMBER, "right"),
+    Column("without", Kind.NUMBER, "right"),
+    Column("counterexample", Kind.PATH, share=1),
+)
 
 LEGEND = (
-    "Each premise is taken away in turn and what is left is hunted. needed: an instance that meets all others was proved,\n"
-    "by two routes, to break the claim. not shown needed: no such instance was found, which proves nothing.\n"
-    "ratio with, without: the largest smaller side / larger side that was confirmed, of the whole claim and of what is left\n"
+    "Each premise is taken away in turn and what is left is hunted. needed: an instance that meets all others was proved, "
+    "by two routes, to break the claim. not shown needed: no such instance was found, which proves nothing. "
+    "ratio with, without: the largest smaller side / larger side that was confirmed, of the whole claim and of what is left "
     "(inf: the larger side is 0 or less; -: no instance was confirmed; *: a clock ended the hunt)."
 )
 
 
-def ablation_page(entries: Sequence[Mapping[str, Any]], command: str) -> str:
-    """The table as a page in Markdown."""
-    table, *rest = ablation_table(entries, tablefmt="github").split(f"\n{LEGEND}")
-    title, _, rows = table.partition("\n")
-    reasons = "".join(rest).strip().replace("\n    ", " ").splitlines()
-    parts = [f"# {title}", f"`{command}`", rows, LEGEND.replace("\n", " "), *(f"- {reason}" for reason in reasons)]
-    return "\n\n".join(parts) + "\n"
-
-
-def ablation_table(entries: Sequence[Mapping[str, Any]], *, tablefmt: str = "simple") -> str:
-    """One row for each thing taken away from a claim; nothing where no entry has any."""
-    found = [(f"{entry['id']}:{entry['form']}", one) for entry in entries for one in entry.get("ablations", [])]
-    if not found:
-        return ""
+def premises_taken_away(entries: Sequence[Entry]) -> Table | None:
+    """One row for each thing taken away from a claim; None where no entry has any."""
     rows = [
         [
-            claim,
+            name(entry),
             one["premise"],
             "needed" if one["needed"] else "not shown needed",
-            _ratio(one["ratio_with"]),
+            number(one["ratio_with"]),
             _without(one),
             one["counterexample"] or "",
         ]
-        for claim, one in found
+        for entry in entries
+        for one in entry.get("ablations", [])
     ]
-    align = ["left", "left", "left", "right", "right", "left"]
-    table = str(tabulate(rows, headers=HEADERS, tablefmt=tablefmt, disable_numparse=True, colalign=align))
-    reasons = [
-        fill(f"{claim} without {one['premise']!r}: {one['because']}.", width=120, subsequent_indent="    ")
-        for claim, one in found
+    return table("Premises taken away", COLUMNS, rows, LEGEND)
+
+
+def reasons(entries: Sequence[Entry]) -> list[str]:
+    """Why a premise could not be shown to be needed, where it is known."""
+    return [
+        f"{name(entry)} without {one['premise']!r}: {one['because']}."
+        for entry in entries
+        for one in entry.get("ablations", [])
         if one["because"]
     ]
-    return "\n".join(["Premises taken away", table, LEGEND, *reasons])
+
+
+def ablation_table(entries: Sequence[Entry]) -> str:
+    """The table and the reasons, for a terminal."""
+    wrapped = [fill(reason, width=WIDTH, subsequent_indent="    ") for reason in reasons(entries)]
+    return "\n".join(part for part in [plain(premises_taken_away(entries)), *wrapped] if part)
 
 
 def _without(one: Mapping[str, Any]) -> str:
-    ratio = "inf" if one["unbounded"] else _ratio(one["ratio"])
-    return ratio + (" *" if one["truncated"] else "")
-
-
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+    return ("inf" if one["unbounded"] else number(one["ratio"])) + (" *" if one["truncated"] else "")

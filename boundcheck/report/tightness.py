@@ -1,42 +1,49 @@
 """Which claims are tight: ranked by the worst instance that a hunt found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tabulate import tabulate
+from boundcheck.report.table import Column, Entry, Kind, Table, name, number, table
 
-NOTE = (
-    "hunted: smaller side / larger side of the worst instance that a climb found, from below, confirmed in ball arithmetic;\n"
-    "drawn: of the tightest random instance. An instance stands in the folder extremes/ beside the run."
+COLUMNS = (
+    Column("claim", Kind.KEY),
+    Column(
+        "hunted",
+        Kind.NUMBER,
+        "right",
+        meaning="smaller side / larger side of the worst instance that a climb found, from below, confirmed in ball arithmetic",
+    ),
+    Column("drawn", Kind.NUMBER, "right", meaning="of the tightest random instance"),
+    Column(""),
+    Column("structure", share=1),
 )
 
+REMARK = "An instance stands in the folder extremes/ beside the run."
 
-def ranking(entries: Sequence[dict[str, Any]]) -> str:
+
+def ranking(entries: Sequence[Entry]) -> Table | None:
     """One row a hunted claim, the tightest first."""
     hunted = [entry for entry in entries if entry["hunted"]]
     rows = [
         [
-            f"{entry['id']}:{entry['form']}",
+            name(entry),
             shown(entry["hunted"]),
-            _number(entry["tightness"]["max"]),
+            number(entry["tightness"]["max"], 6),
             word(entry["hunted"]) + (" (cut short by the clock)" if entry["hunted"]["truncated"] else ""),
             entry["hunted"]["label"],
         ]
         for entry in sorted(hunted, key=lambda entry: (-_height(entry["hunted"]), entry["id"], entry["form"]))
     ]
-    if not rows:
-        return ""
-    headers = ["claim", "hunted", "drawn", "", "structure"]
-    return "How tight\n" + str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True)) + f"\n{NOTE}"
+    return table("How tight", COLUMNS, rows, REMARK)
 
 
-def shown(hunted: dict[str, Any]) -> str:
+def shown(hunted: Mapping[str, Any]) -> str:
     """The ratio; inf where the larger side is 0 or less."""
     low = hunted["ratio"][0]
     return "inf" if low is None else f"{low:.6g}"
 
 
-def word(hunted: dict[str, Any]) -> str:
+def word(hunted: Mapping[str, Any]) -> str:
     """What the ratio says."""
     if hunted["status"] == "VIOLATED":
         return "violated, proved by two routes"
@@ -45,10 +52,6 @@ def word(hunted: dict[str, Any]) -> str:
     return "tight, attained" if hunted["attained"] else ""
 
 
-def _height(hunted: dict[str, Any]) -> float:
+def _height(hunted: Mapping[str, Any]) -> float:
     low = hunted["ratio"][0]
     return float("inf") if low is None else float(low)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"

@@ -1,0 +1,85 @@
+"""A table that knows nothing of a format: what stands in its cells, and what kind of thing each column holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Literal
+
+Entry = Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """What a column's cells are, so that each format can set them."""
+
+    KEY = "key"
+    WORDS = "words"
+    FORMULA = "formula"
+    NUMBER = "number"
+    PATH = "path"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A header, the kind of what is below it, and the side it is flush with.
+
+    Attributes:
+        share: for columns of long text: their part of the width that the others leave; 0 for columns as wide as their cells.
+        meaning: what the header stands for, in words that belong below the table.
+
+    """
+
+    header: str
+    kind: Kind = Kind.WORDS
+    align: Literal["left", "right"] = "left"
+    share: float = 0
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of plain text; `remark` is what the columns' own meanings leave to be said."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remark: str = ""
+
+    def __post_init__(self) -> None:
+        assert all(len(row) == len(self.columns) for row in self.rows), self.title
+
+    @property
+    def note(self) -> str:
+        """A paragraph for below the table: what its headers mean."""
+        meanings = [f"{column.header}: {column.meaning}." for column in self.columns if column.meaning]
+        return " ".join([*meanings, *([self.remark] if self.remark else [])])
+
+    def only(self, *headers: str) -> "Table":
+        """The same rows with these columns, in this order."""
+        places = [[column.header for column in self.columns].index(header) for header in headers]
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[place] for place in places), rows=rows)
+
+
+def table(title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], remark: str = "") -> Table | None:
+    """A table, or None where there would be nothing in it."""
+    return Table(title, tuple(columns), tuple(tuple(row) for row in rows), remark) if rows else None
+
+
+def key(entry: Entry) -> tuple[str, str]:
+    """What entries are sorted by."""
+    return entry["id"], entry["form"]
+
+
+def name(entry: Entry) -> str:
+    """The claim's key, as people type it."""
+    return f"{entry['id']}:{entry['form']}"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A measured number to so many digits; a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}g}"
+
+
+def share(entry: Entry, count: int) -> str:
+    """A count in per cent of the instances tested."""
+    return f"{100 * count / entry['tested']:.1f} %" if entry["tested"] else "-"
