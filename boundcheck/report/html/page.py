@@ -15,6 +15,7 @@ from boundcheck.report.html import groups, numbers
 from boundcheck.report.html.claims import by_paper, sections
 from boundcheck.report.html.counterexamples import replay_command
 from boundcheck.report.html.overview import overview
+from boundcheck.report.html.pictures import overall
 from boundcheck.report.html.provenance import provenance
 from boundcheck.report.html.text import sentence, typeset, visible
 
@@ -39,6 +40,7 @@ def html_page(run: Mapping[str, Any], *, title: str | None = None, told: Told | 
     """
     with as_it_comes():
         made = sections(run["claims"], told)
+        tightness = overall(run["claims"])
     script = _resource("filter.js")
     return (
         _environment()
@@ -47,7 +49,8 @@ def html_page(run: Mapping[str, Any], *, title: str | None = None, told: Told | 
             run=run,
             title=title or f"{len(made)} claims, checked by boundcheck",
             sections=made,
-            papers=by_paper(made),
+            tightness=tightness,
+        papers=by_paper(made),
             overview=overview(made),
             provenance=provenance(run),
             groups=groups.GROUPS,

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from boundcheck.report.figures.histogram import bins, histogram_figure
 from boundcheck.report.figures.scatter import positive, scatter_figure
+from boundcheck.report.figures.summary import row, summary_figure
 from boundcheck.report.figures.svg import inline_svg
 from boundcheck.report.html.numbers import counted
 from boundcheck.report.html.text import visible
@@ -34,6 +35,14 @@ class Picture:
 def pictures(entry: Mapping[str, Any], anchor: str) -> list[Picture]:
     """What can be drawn of a claim: both sides, and the histogram of its tightness."""
     return [*_scatter(entry, anchor), *_histogram(entry, anchor)]
+
+
+def overall(entries: Sequence[Mapping[str, Any]]) -> Markup:
+    """The tightness of all claims in one figure; empty where none has a ratio."""
+    if all(row(entry) is None for entry in entries):
+        return Markup()
+    title = f"Smaller side / larger side of {counted(len(entries), 'claim')}: median, tightest drawn, hunted"
+    return Markup(inline_svg(summary_figure(entries), prefix="tightness-of-all", title=title))
 
 
 def _scatter(entry: Mapping[str, Any], anchor: str) -> list[Picture]:
