@@ -8,7 +8,8 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix latex bench clean
+.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix latex pages \
+	bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -74,8 +75,12 @@ constants: $(VENV)/.ready ## find the constants that are needed: reports/constan
 appendix: $(VENV)/.ready ## where d_eff and r part ways: reports/appendix-b.md, .svg, .json (two minutes)
 	$(BIN)/python -m boundcheck.theorems.local_edits.experiments.spectra reports
 
-latex: $(VENV)/.ready ## compile the LaTeX report of $(RUN) and of a hostile run with pdflatex; pages as PNG in reports/latest/pages
-	$(BIN)/python -m tests.campaigns.run_latex $(RUN) --pictures reports/latest/pages
+latex: $(VENV)/.ready ## compile the LaTeX report of $(RUN) and of a hostile run with pdflatex; pages as PNG in .boundcheck/latex
+	$(BIN)/python -m tests.campaigns.run_latex $(RUN) --pictures .boundcheck/latex
+
+pages: $(VENV)/.ready ## open the HTML page of RUN in headless Chromium and check it (needs Chromium); screenshots in .boundcheck/pages
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45'
+	$(BIN)/python -m tests.campaigns.run_pages $(RUN) --out .boundcheck/pages
 
 bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s

@@ -34,11 +34,18 @@ def scatter_figure(points: Sequence[Point], *, names: tuple[str, str], broken: b
     axes.set_ylim(low, high)
     axes.plot([low, high], [low, high], color=MUTED, linewidth=1, zorder=1)
     corner = low + 0.05 * (high - low)
-    words = {"rotation": 44, "rotation_mode": "anchor", "va": "top", "fontsize": FONT_SIZE - 1, "color": MUTED}
-    axes.text(corner, corner, "equal", **words)
+    axes.annotate(
+        "equal",
+        (corner, corner),
+        rotation=44,
+        rotation_mode="anchor",
+        verticalalignment="top",
+        fontsize=FONT_SIZE - 1,
+        color=MUTED,
+    )
     below = [point for point in drawn if broken and point[0] > point[1]]
     above = [point for point in drawn if not (broken and point[0] > point[1])]
-    axes.plot(*_columns(above), "o", color=HOLDS, markersize=3.6, markeredgewidth=0, alpha=0.65, zorder=2)
+    axes.plot(*_columns(above), "o", color=HOLDS, markersize=4.2, markeredgewidth=0, alpha=0.75, zorder=2)
     axes.plot(*_columns(below), "x", color=FALLS, markersize=5, markeredgewidth=1.3, zorder=3)
     _mark(axes.set_xticks, low, high)
     _mark(axes.set_yticks, low, high)

@@ -1,9 +1,13 @@
 """Colours, sizes and the empty sheet that all figures share.
 
-A figure is drawn with these colours; as it stands it suits white paper. In a page each colour becomes the CSS variable of the same
-name (`variable`), so that the page's light and dark theme reach into the figures.
+A figure is drawn with these colours; as it stands it suits white paper. In a page each colour becomes the CSS variable of the
+same name (`variable`), so that the page's light and dark theme reach into the figures.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -37,6 +41,13 @@ FONT_SIZE = 11.0
 def variable(name: str) -> str:
     """The CSS variable that stands for one of COLOURS in a page."""
     return f"var(--fig-{name})"
+
+
+@contextmanager
+def as_it_comes() -> Iterator[None]:
+    """matplotlib with its own defaults, whatever the user's matplotlibrc says: the same run gives the same figures everywhere."""
+    with matplotlib.style.context("default"):
+        yield
 
 
 def sheet(width: float, height: float, *, left: float, right: float, top: float, bottom: float) -> tuple[Figure, Axes]:

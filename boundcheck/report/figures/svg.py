@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from boundcheck.report.figures.style import COLOURS, POINTS_PER_INCH, variable
 
 SVG = "http://www.w3.org/2000/svg"
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "boundcheck"}
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -47,7 +46,7 @@ def inline_svg(figure: Figure, *, prefix: str, title: str) -> str:
 
 def _drawn(figure: Figure) -> ElementTree.Element:
     page = io.StringIO()
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "boundcheck"}):
         figure.savefig(page, format="svg", metadata=_NO_METADATA)
     return ElementTree.fromstring(page.getvalue())
 

@@ -9,8 +9,10 @@ from typing import Any
 from boundcheck.report.html.counterexamples import enclosures, sides_in_words
 from boundcheck.report.html.groups import HOLDS, Group, group_of
 from boundcheck.report.html.pictures import Picture, pictures
+from boundcheck.report.html.sources import cited
 
 Entry = Mapping[str, Any]
+Natural = list[tuple[int, str]]
 
 FALLEN_BY = {
     "instance": "one instance is enough: it meets every premise and breaks the statement",
@@ -56,20 +58,13 @@ class Section:
     anchor: str
     group: Group
     pictures: Sequence[Picture]
+    paper: str
+    place: str
+    """Where in the paper."""
     true_instead: list[tuple[str, str]] = field(default_factory=list)
     """Key and anchor of statements of the same result that hold."""
     previous: tuple[str, str] | None = None
     next: tuple[str, str] | None = None
-
-    @property
-    def paper(self) -> str:
-        """Where the claim is printed."""
-        return cited(self.entry["source"])[0]
-
-    @property
-    def label(self) -> str:
-        """What of the paper it is."""
-        return cited(self.entry["source"])[1]
 
     @property
     def broken(self) -> int:
@@ -114,7 +109,8 @@ class Section:
 
 def sections(entries: Sequence[Entry], told: Callable[[int, int, str], None] | None) -> list[Section]:
     """One section a claim: generated instances before real data, each paper by itself, in the order of the results' numbers."""
-    ordered = sorted(entries, key=_place)
+    where = cited(entry["source"] for entry in entries)
+    ordered = sorted(entries, key=lambda entry: _order(entry, where[entry["source"]][0]))
     anchors = list(_anchors(ordered))
     links = [(key_of(entry), anchor) for entry, anchor in zip(ordered, anchors, strict=True)]
     made = []
@@ -128,6 +124,7 @@ def sections(entries: Sequence[Entry], told: Callable[[int, int, str], None] | N
                 anchor,
                 group_of(entry),
                 pictures(entry, anchor),
+                *where[entry["source"]],
                 true_instead=_true_instead(entry, ordered, links),
                 previous=links[index - 1] if index else None,
                 next=links[index + 1] if index + 1 < len(links) else None,
@@ -145,26 +142,18 @@ def key_of(entry: Entry) -> str:
 
 def by_paper(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
     """The sections, in their order, with the paper that each run of them comes from."""
-    return [(paper, list(members)) for paper, members in groupby(sections, key=lambda section: section.paper)]
+
+    def heading(section: Section) -> str:
+        return section.paper + (": real data" if section.entry["input"] == "real" else "")
+
+    return [(paper, list(members)) for paper, members in groupby(sections, key=heading)]
 
 
-def cited(source: str) -> tuple[str, str]:
-    """A source as its paper and what is cited of it.
-
-    >>> cited("Doe et al., On Bounds, Lemma 6 (ii), equation (8)")
-    ('Doe et al., On Bounds', 'Lemma 6 (ii), equation (8)')
-    >>> cited("folklore")
-    ('folklore', '')
-    """
-    found = re.fullmatch(r"(.*), ([^,]*(?:, equation .*)?)", source, re.DOTALL)
-    return (found[1], found[2]) if found else (source, "")
+def _order(entry: Entry, paper: str) -> tuple[bool, str, Natural, Natural]:
+    return entry["input"] != "generated", paper, _natural(entry["id"]), _natural(entry["form"])
 
 
-def _place(entry: Entry) -> tuple[object, ...]:
-    return entry["input"] != "generated", cited(entry["source"])[0], _natural(entry["id"]), _natural(entry["form"])
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
+def _natural(name: str) -> Natural:
     """Sorts 6 before 15."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name) if part]
 

@@ -62,6 +62,15 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.1f} %".replace(".0 %", " %")
 
 
+def counted(count: int, thing: str) -> str:
+    """How many of a thing.
+
+    >>> counted(1, "proof"), counted(2000, "proof")
+    ('1 proof', '2,000 proofs')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
 def percent(part: int, whole: int) -> str:
     """A share for a style sheet.
 

@@ -10,11 +10,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from boundcheck.report.figures.style import COLOURS
+from boundcheck.report.figures.style import as_it_comes
 from boundcheck.report.html import groups, numbers
 from boundcheck.report.html.claims import by_paper, sections
 from boundcheck.report.html.counterexamples import replay_command
 from boundcheck.report.html.overview import overview
+from boundcheck.report.html.pictures import overall
 from boundcheck.report.html.provenance import provenance
 from boundcheck.report.html.text import sentence, typeset, visible
 
@@ -37,7 +38,9 @@ def html_page(run: Mapping[str, Any], *, title: str | None = None, told: Told | 
         BoundcheckError: where a histogram has no edge for each count.
 
     """
-    made = sections(run["claims"], told)
+    with as_it_comes():
+        made = sections(run["claims"], told)
+        tightness = overall(run["claims"])
     script = _resource("filter.js")
     return (
         _environment()
@@ -46,14 +49,14 @@ def html_page(run: Mapping[str, Any], *, title: str | None = None, told: Told | 
             run=run,
             title=title or f"{len(made)} claims, checked by boundcheck",
             sections=made,
-            papers=by_paper(made),
+            tightness=tightness,
+        papers=by_paper(made),
             overview=overview(made),
             provenance=provenance(run),
             groups=groups.GROUPS,
             style=Markup(_resource("style.css")),
             script=Markup(script),
             script_hash=_hash(script),
-            figure_colours=COLOURS,
         )
     )
 
@@ -81,7 +84,7 @@ def _environment() -> jinja2.Environment:
         "verdict": groups.verdict_words,
         "replay": replay_command,
     }
-    environment.globals |= {"share": numbers.share, "percent": numbers.percent}
+    environment.globals |= {"share": numbers.share, "percent": numbers.percent, "counted": numbers.counted}
     return environment
 
 

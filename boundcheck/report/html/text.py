@@ -2,7 +2,9 @@
 
 import re
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+
+from boundcheck.report.notation import mathml
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _LATE = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -24,7 +26,7 @@ def visible(value: object) -> object:
 
 def typeset(statement: str) -> Markup:
     """A statement with its formulas typeset."""
-    return escape(visible(statement))
+    return Markup(mathml(str(visible(statement))))
 
 
 def sentence(text: str) -> Markup:
