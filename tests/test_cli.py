@@ -105,7 +105,7 @@ def test_ablate_prints_what_is_needed(tmp_path: Path) -> None:
     assert [one["premise"] for one in needed] == ["square <= 1"]
     assert (tmp_path / "out" / needed[0]["counterexample"]).exists()
     page = (tmp_path / "out" / "ablations.md").read_text()
-    assert "| MY-needs:proved | square <= 1 " in page
+    assert "| `MY-needs:proved` | square <= 1 " in page
     assert "boundcheck ablate MY-needs --structures 2 --lanes 16 --steps 24 --seed 0" in page
     assert "without" in Path(needed[0]["counterexample"]).name
 

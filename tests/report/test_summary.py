@@ -30,10 +30,14 @@ def words(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts] + [text.get_text() for text in figure.texts]
 
 
+def points(line: Any) -> list[tuple[float, float]]:
+    return [(float(across), float(down)) for across, down in line.get_xydata()]
+
+
 def marks(figure: Figure) -> list[tuple[str, float, float]]:
     """Every mark in the axes: its shape, its decimal logarithm and its row."""
     lines = [line for axes in figure.axes for line in axes.lines if line.get_marker() not in ("None", None, "")]
-    return [(str(line.get_marker()), *map(float, line.get_xydata()[0])) for line in lines]
+    return [(str(line.get_marker()), *points(line)[0]) for line in lines]
 
 
 def ratios(p50: float | None, worst: float | None) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def test_each_ratio_has_its_mark_at_its_logarithm() -> None:
         {"|": math.log10(0.5), "o": math.log10(0.99), "D": math.log10(0.999)}
     )
     assert {"MY-1:proved", "0.999", "holds"} <= set(words(figure))
-    (equality,) = [line for line in figure.axes[0].lines if line.get_xydata()[:, 0].tolist() == [0, 0]]
+    (equality,) = [line for line in figure.axes[0].lines if [at for at, _ in points(line)] == [0, 0]]
     assert equality.get_visible()
 
 
