@@ -51,6 +51,19 @@ def test_verdicts() -> None:
     assert cells(verdict_table([RED]), "mutants") == ["0/1 lived: half"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "3.296"),
+        ({"tightness": {"p50": 1e-19, "max": 2.5e-15, "histogram": None}}, "inf"),
+        ({"tightness": {"p50": None, "max": None, "histogram": None}}, "inf"),
+        ({"tightness": {"p50": None, "max": None, "histogram": None}, "kind": "identity"}, "-"),
+    ],
+)
+def test_a_broken_claim_without_a_ratio_above_1_has_an_infinite_one(changes: dict[str, Any], words: str) -> None:
+    assert cells(verdict_table([FALSE | changes]), "tightest") == [words]
+
+
 def test_some_columns_bring_their_meanings_along() -> None:
     table = verdict_table([ENTRY])
     assert table is not None
