@@ -23,7 +23,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 
 verify: $(VENV)/.ready ## check every claim (PROFILE=fast|default|deep DEVICE=cpu|cuda|auto JOBS=2), write $(RUN)
 	$(BIN)/python -m pytest theorems -n $(JOBS) --dist loadgroup -q \
-		--boundcheck-profile $(PROFILE) --boundcheck-device $(DEVICE) --boundcheck-save $(RUN)
+		--boundcheck-profile $(PROFILE) --boundcheck-device $(DEVICE) --boundcheck-json $(RUN)
 
 test: lint ## lint, types, import contract and all tests
 	$(BIN)/python -m pytest tests -n $(JOBS) -q

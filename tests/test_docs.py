@@ -19,7 +19,7 @@ def test_readme_claims_end_as_it_says(pytester: pytest.Pytester) -> None:
         assert len(claim.strip().splitlines()) <= 25
     pytester.mkdir("my_claims")
     (pytester.path / "my_claims" / "dimensions.py").write_text(block, encoding="utf-8")
-    result = pytester.runpytest_subprocess("my_claims", "--boundcheck-profile", "fast", "--boundcheck-save", "run.json")
+    result = pytester.runpytest_subprocess("my_claims", "--boundcheck-profile", "fast", "--boundcheck-json", "run.json")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         ["*MY-wrong:proved is VIOLATED: * instances break it; proved twice for * of them. (*Counterexample: *.json.*"]

@@ -38,7 +38,7 @@ def test_users_right_claim_passes_and_wrong_one_is_caught(pytester: pytest.Pytes
     (pytester.path / "strategies" / "__init__.py").write_text("raise RuntimeError('shadowed')")
     (pytester.path / "theorems").mkdir()
     (pytester.path / "theorems" / "__init__.py").write_text("raise RuntimeError('shadowed')")
-    result = run(pytester, "my_claims", *FAST, "--boundcheck-save", "out/run.json", "--junitxml", "junit.xml")
+    result = run(pytester, "my_claims", *FAST, "--boundcheck-json", "out/run.json", "--junitxml", "junit.xml")
     result.assert_outcomes(passed=1, failed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*MY-wrong:proved is VIOLATED*instances break it*"])
@@ -47,13 +47,19 @@ def test_users_right_claim_passes_and_wrong_one_is_caught(pytester: pytest.Pytes
     wrong = next(e for e in data["claims"] if e["id"] == "MY-wrong")
     stored = json.loads((pytester.path / "out" / wrong["counterexample"]).read_text())
     assert stored["problem"]["leaves"]["x"]["shape"] == [1, 2], "shrunk to the smallest dimension that breaks it"
+    assert wrong["shown"]["instance"] == ["x = [1, 1]"]
+    assert [route["finding"] for route in wrong["shown"]["routes"]] == [
+        "the premises hold and the statement does not"
+    ] * 2
+    assert wrong["file"].startswith("my_claims/norms.py:")
+    assert wrong["kind"] == "inequality"
     assert "MY-wrong:proved" in (pytester.path / "junit.xml").read_text()
 
 
 def test_each_bad_claim_ends_in_its_own_verdict_and_spoils_no_other(pytester: pytest.Pytester) -> None:
     pytester.mkdir("my_claims")
     (pytester.path / "my_claims" / "bad.py").write_text(bad_claims() + RIGHT)
-    result = run(pytester, "my_claims", *FAST, "--boundcheck-save", "run.json")
+    result = run(pytester, "my_claims", *FAST, "--boundcheck-json", "run.json")
     result.assert_outcomes(passed=1, failed=len(BAD))
     data = saved(pytester.path / "run.json")
     assert verdicts(data)["MY-right:proved"] == "HOLDS"
@@ -90,8 +96,8 @@ def test_bad_option_is_a_usage_error(pytester: pytest.Pytester, option: str, val
 def test_xdist_gives_the_same_entries_as_a_serial_run(pytester: pytest.Pytester) -> None:
     pytester.mkdir("my_claims")
     (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT + WRONG)
-    run(pytester, "my_claims", *FAST, "--boundcheck-save", "serial/run.json")
-    run(pytester, "my_claims", *FAST, "--boundcheck-save", "split/run.json", "-n", "2")
+    run(pytester, "my_claims", *FAST, "--boundcheck-json", "serial/run.json")
+    run(pytester, "my_claims", *FAST, "--boundcheck-json", "split/run.json", "-n", "2")
     one, two = saved(pytester.path / "serial" / "run.json"), saved(pytester.path / "split" / "run.json")
     changing = {"seconds", "command"}
     assert [{k: v for k, v in e.items() if k not in changing} for e in one["claims"]] == [
@@ -151,9 +157,9 @@ def test_no_registered_claim_is_lost(pytester: pytest.Pytester) -> None:
 def test_an_interrupted_run_is_not_marked_finished(pytester: pytest.Pytester) -> None:
     pytester.mkdir("my_claims")
     (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + WRONG + RIGHT)
-    run(pytester, "my_claims", *FAST, "--boundcheck-save", "part.json", "-x")
+    run(pytester, "my_claims", *FAST, "--boundcheck-json", "part.json", "-x")
     assert saved(pytester.path / "part.json")["finished"] is False
-    run(pytester, "my_claims", *FAST, "--boundcheck-save", "whole.json")
+    run(pytester, "my_claims", *FAST, "--boundcheck-json", "whole.json")
     assert saved(pytester.path / "whole.json")["finished"] is True
 
 
@@ -168,7 +174,7 @@ def test_unwritable_run_file_is_reported_and_not_green(pytester: pytest.Pytester
     pytester.mkdir("my_claims")
     (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT)
     (pytester.path / "blocked").write_text("a file where a folder should be")
-    result = run(pytester, "my_claims", *FAST, "--boundcheck-save", "blocked/run.json")
+    result = run(pytester, "my_claims", *FAST, "--boundcheck-json", "blocked/run.json")
     assert result.ret != pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["*not written: *blocked*"])
 

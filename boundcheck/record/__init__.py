@@ -11,6 +11,7 @@ from boundcheck.record.counterexample import (
     storable,
     written_by,
 )
+from boundcheck.record.readable import readable
 from boundcheck.record.run import Entry, make_run, read_run, write_run
 from boundcheck.record.store import keep_out_of_git, read_json, store_counterexample, store_extreme, write_json
 
@@ -27,6 +28,7 @@ __all__ = [
     "read_counterexample",
     "read_json",
     "read_run",
+    "readable",
     "storable",
     "store_counterexample",
     "store_extreme",

@@ -15,7 +15,7 @@ from boundcheck.errors import BoundcheckError
 from boundcheck.record import provenance
 from boundcheck.record.store import read_json, write_json
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 Entry = dict[str, Any]
 
 

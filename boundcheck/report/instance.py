@@ -1,84 +1,29 @@
 """One instance and what was proved of it, as plain text."""
 
-from collections.abc import Mapping, Sequence
-
-from torch import Tensor
+from collections.abc import Mapping
+from typing import Any
 
 from boundcheck.claim import Claim
-from boundcheck.problem import Problem
-from boundcheck.proof.arithmetic import Endpoint
-from boundcheck.proof.finding import Finding, Interval
-
-SHOWN_ENTRIES = 24
 
 
-def instance_page(claim: Claim, problem: Problem, findings: Sequence[Finding], premises: Sequence[str]) -> str:
-    """What the claim says, the numbers of the instance, and each route's enclosures of margins and sides."""
+def instance_page(claim: Claim, shown: Mapping[str, Any]) -> str:
+    """What the claim says, the numbers of the instance, and each route's enclosures of margins and sides.
+
+    Args:
+        claim: with the constants it was judged with.
+        shown: the instance as `boundcheck.record.readable` tells it.
+
+    """
     lines = [f"{claim.key} ({claim.stance}; {claim.source})", f"    {claim.statement}"]
     lines += [f"    with {name} = {exact}" for name, exact in claim.constants.items()]
-    lines += ["Instance", *(f"    {line}" for line in numbers(problem))]
-    for finding in findings:
-        lines += [
-            f"By {finding.route}: {finding.standing}",
-            *(f"    {line}" for line in _enclosures(finding, premises)),
-        ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "Instance", *(f"    {line}" for line in shown["instance"]), *route_lines(shown)])
 
 
-def numbers(problem: Problem) -> list[str]:
-    """Structure and free leaves of a batch of one instance, a line each; every digit of every number that fits."""
-    lines = [f"{name}: {_structural(value)}" for name, value in problem.structure().items()]
-    leaves = {name: leaf[0] for name, leaf in problem.leaves().items()}
-    lines += [f"{name} = {_entries(leaf)}" for name, leaf in leaves.items() if name not in problem.derived]
-    derived = [name for name in leaves if name in problem.derived]
-    return [*lines, *([f"derived from these: {', '.join(derived)}"] if derived else [])]
-
-
-def _structural(value: object) -> str:
-    if isinstance(value, Mapping) and "part" in value:
-        sizes = ", ".join(f"{key}={item}" for key, item in value.items() if key != "part")
-        return f"{value['part']}({sizes})"
-    return str(value)
-
-
-def _entries(leaf: Tensor) -> str:
-    if leaf.numel() > SHOWN_ENTRIES:
-        return f"{tuple(leaf.shape)} numbers, of which the file holds every digit"
-    return str(_rounded(leaf.tolist())).replace("'", "")
-
-
-def _rounded(value: object) -> object:
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    assert isinstance(value, float)
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def _enclosures(finding: Finding, premises: Sequence[str]) -> list[str]:
-    names = ["smaller side", "larger side", *(f"premise {name!r}" for name in premises)]
-    width = max(map(len, names))
-    values = [finding.left, finding.right, *finding.premises]
-    return [f"{name:{width}}  {_interval(value)}" for name, value in zip(names, values, strict=True)]
-
-
-def _interval(interval: Interval) -> str:
-    low, high = interval
-    if low == high:
-        return f"= {_decimal(low)}"
-    if isinstance(low, float) or isinstance(high, float):  # an infinity
-        return f"in [{_decimal(low)}, {_decimal(high)}]"
-    return f"= {_decimal((low + high) / 2)} ± {_short((high - low) / 2)}"
-
-
-def _short(x: Endpoint) -> str:
-    try:
-        return f"{float(x):.1e}"
-    except OverflowError:
-        return _decimal(x)
-
-
-def _decimal(x: Endpoint) -> str:
-    try:
-        return repr(float(x))
-    except OverflowError:
-        return f"about {'-' if x < 0 else ''}2^{int(x).bit_length()}"
+def route_lines(shown: Mapping[str, Any]) -> list[str]:
+    """What each route proves, with its enclosures below it."""
+    lines = []
+    for route in shown["routes"]:
+        width = max(len(value["name"]) for value in route["values"])
+        lines.append(f"By {route['route']}: {route['finding']}")
+        lines += [f"    {value['name']:{width}}  {value['value']}" for value in route["values"]]
+    return lines

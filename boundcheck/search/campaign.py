@@ -264,6 +264,16 @@ class _Campaign:
         data = self.extreme.to_json()
         return {name: data[name] for name in kept} | {"instance": str(self.extreme_file)}
 
+    def _shown(self) -> dict[str, Any] | None:
+        """The counterexample that the entry names, in numbers that people read."""
+        return self.finder.shown.get("simplest") or self.finder.shown.get("worst")
+
+    def _place(self) -> str:
+        """Where the claim is written: from where the run was started, or the last two names of the path."""
+        file, line = self.claim.registered_at
+        below = file.is_relative_to(Path.cwd())
+        return f"{(file.relative_to(Path.cwd()) if below else Path(*file.parts[-2:])).as_posix()}:{line}"
+
     def _stored(self, kind: Kind) -> str | None:
         return str(self.finder.stored[kind]) if kind in self.finder.stored else None
 
@@ -277,6 +287,9 @@ class _Campaign:
             "input": claim.input,
             "source": str(claim.source),
             "statement": claim.statement,
+            "file": self._place(),
+            "kind": tally.kind,
+            "refuted_by": claim.refuted_by,
             "verdict": str(verdict),
             "reason": reason,
             "tested": tally.tested,
@@ -306,6 +319,7 @@ class _Campaign:
             "notes": self.notes,
             "counterexample": self._stored("simplest") or self._stored("worst"),
             "worst_counterexample": self._stored("worst"),
+            "shown": self._shown(),
             "structures": len(tally.structures),
             "seed": self.options.seed,
             "command": self.options.command,

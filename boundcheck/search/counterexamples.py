@@ -18,7 +18,7 @@ from torch import Tensor
 from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem, Recipe
-from boundcheck.record import store_counterexample
+from boundcheck.record import readable, store_counterexample
 from boundcheck.rigor import Enclosure
 from boundcheck.search.certify import Certificate
 from boundcheck.search.evidence import Kind, evidence
@@ -65,7 +65,8 @@ class Finder:
         certified: how many of the instances tested were certified.
         no_constant_helps: whether on one of these the larger side is proved to be at most 0.
         reason: why the first was not certified, if it was not.
-        stored: the files, by kind. unstored: why a file could not be written, if one could not.
+        stored: the files, by kind. shown: the same in numbers that people read. unstored: why a file could not be written, if one
+            could not.
 
     """
 
@@ -78,6 +79,7 @@ class Finder:
     reason: str = ""
     unstored: str = ""
     stored: dict[Kind, Path] = field(default_factory=dict)
+    shown: dict[Kind, dict[str, Any]] = field(default_factory=dict)
     sides: tuple[float | None, float | None] = (None, None)
     label: str = ""
     _attempts: int = 0
@@ -150,6 +152,9 @@ class Finder:
                 self.claim, kind, instance.problem, screened, certificate, drawn=instance.drawn, seed=self.seed
             )
             self.stored[kind] = store_counterexample(self.folder, record)
+            self.shown[kind] = readable(
+                instance.problem, certificate.findings, certificate.premises, drawn=instance.drawn
+            )
             if kind == "worst":
                 self.sides, self.label = (finite(screened.smaller), finite(screened.larger)), instance.drawn
         except BoundcheckError as error:  # what was found stands, stored or not

@@ -40,6 +40,7 @@ class Tally:
     uncertified_because: str = ""
     no_constant_helps: bool = False
     standing: list[str] = field(default_factory=list)
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         self.caught = {mutant.name: False for mutant in self.claim.mutants}
@@ -47,6 +48,7 @@ class Tally:
     def add(self, judgement: Judgement, structure: Hashable, *, can_be_equal: bool = False) -> None:
         """Count one batch; `can_be_equal` where its structure belongs to the claim's declared equality case."""
         self.structures.add(structure)
+        self.kind = "identity" if judgement.identity else "inequality"
         for status in Status:
             self.counts[status] += judgement.count(status)
         for name, (_, accepted) in judgement.premises.items():

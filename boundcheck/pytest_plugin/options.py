@@ -1,0 +1,82 @@
+"""The options, each with an ini value of the same name, and what they say when they are read."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from boundcheck.errors import BoundcheckError
+from boundcheck.profiles import PROFILES, Climbs, Profile, profile
+
+OPTIONS = {
+    "profile": ("default", f"how hard to look: {', '.join(PROFILES)}"),
+    "device": ("cpu", "where to compute: cpu, cuda, cuda:N, or auto for a GPU where there is one"),
+    "seed": ("0", "seed of all draws; the same seed on the same installation gives the same result"),
+    "budget": ("", "holds to ask of each claim, instead of the profile's number"),
+    "hunt": ("", "the climb towards each claim's worst case, STRUCTURESxLANESxSTEPS or off, instead of the profile's"),
+    "ablate": (
+        "off",
+        "take each premise away in turn and hunt what is left, STRUCTURESxLANESxSTEPS (minutes a claim) or off",
+    ),
+    "json": ("", "file to write the run to (default: .boundcheck/last-run.json below the root directory)"),
+}
+
+
+def option(config: pytest.Config, name: str) -> str:
+    """What the command line says of an option, else the ini file, else its default."""
+    given = config.getoption(f"--boundcheck-{name}")
+    return str(given if given is not None else config.getini(f"boundcheck_{name}"))
+
+
+def profile_of(config: pytest.Config) -> Profile:
+    """The profile, with the hunt and the budget that were asked for. Raises BoundcheckError for values that are off."""
+    chosen = profile(option(config, "profile"))
+    if climbs := option(config, "hunt"):
+        chosen = chosen.hunting(Climbs.parse(climbs))
+    budget = option(config, "budget")
+    if not budget:
+        return chosen
+    if not _whole(budget) or int(budget) < 1:
+        raise BoundcheckError(f"--boundcheck-budget={budget}", expected="a whole number of holds, at least 1")
+    return chosen.asking(int(budget))
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def seed_of(config: pytest.Config) -> int:
+    """The seed. Raises BoundcheckError for what is no whole number."""
+    text = option(config, "seed")
+    if not _whole(text):
+        raise BoundcheckError(f"--boundcheck-seed={text}", expected="a whole number >= 0")
+    return int(text)
+
+
+def checked_device(name: str) -> str:
+    """The device to use. Only a name other than cpu costs the import of torch."""
+    if name == "cpu":
+        return name
+    import torch
+
+    present = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if name == "auto":
+        return "cuda" if present else "cpu"
+    if name == "cuda" and present:
+        return name
+    if name in present:
+        return name
+    raise BoundcheckError(
+        f"--boundcheck-device={name}", expected=f"one of {', '.join(['cpu', 'auto', *present])} on this machine"
+    )
+
+
+def run_path(config: pytest.Config) -> Path:
+    """Where the run is written."""
+    chosen = option(config, "json")
+    return Path(config.invocation_params.dir, chosen) if chosen else config.rootpath / ".boundcheck" / "last-run.json"
+
+
+def command_of(config: pytest.Config) -> str:
+    """The command line, for the record."""
+    return shlex.join(["pytest", *map(str, config.invocation_params.args)])
