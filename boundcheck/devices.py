@@ -3,7 +3,7 @@
 from boundcheck.errors import BoundcheckError
 
 
-def device(name: str) -> str:
+def checked_device(name: str) -> str:
     """The torch device of that name: cpu, cuda, cuda:N, or auto for a GPU where there is one, else the CPU.
 
     Only a name other than cpu costs the import of torch. Raises BoundcheckError for one that this machine does not have.

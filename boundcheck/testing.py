@@ -13,9 +13,10 @@ Importing this module costs neither torch nor Hypothesis; checking a claim does.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from boundcheck.devices import device as named_device
+from boundcheck.devices import checked_device
 from boundcheck.errors import BoundcheckError
-from boundcheck.profiles import Climbs, Profile, profile as named_profile
+from boundcheck.profiles import Climbs, Profile
+from boundcheck.profiles import profile as named_profile
 
 if TYPE_CHECKING:
     from boundcheck.claim import Claim
@@ -80,7 +81,7 @@ def check_claim(
     results = RESULTS if folder is None else Path(folder)
     options = Options(
         profile=_budget(profile, hunt),
-        device=named_device(device),
+        device=checked_device(device),
         seed=_whole(seed),
         counterexamples=results / "counterexamples",
         command=f"check_claim({checked.key!r}, profile={profile!r}, seed={seed})",
@@ -99,7 +100,8 @@ def _claim(given: "Claim | str") -> "Claim":
         return given
     if not isinstance(given, str):
         raise BoundcheckError(
-            f"check_claim was given a {type(given).__name__}", expected='what @theorem made, or a key such as "MY-1:proved"'
+            f"check_claim was given a {type(given).__name__}",
+            expected='what @theorem made, or a key such as "MY-1:proved"',
         )
     if given not in registered_claims():
         from boundcheck.cli.claims import load_claims

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,19 +60,57 @@ def load_claims(paths: tuple[Path, ...]) -> None:
 def _import_claims(path: Path) -> None:
     if not path.exists():
         raise BoundcheckError(f"--claims {path}", expected="a Python file or a folder that exists")
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    for file in files:
-        if "theorem" not in file.read_text(encoding="utf-8", errors="replace"):
-            continue
-        name = f"boundcheck_claims_{abs(hash(file.resolve()))}"
+    for file in _files_with_claims(path) if path.is_dir() else [path]:
+        _import_file(file.resolve())
+
+
+def _files_with_claims(top: Path) -> Iterator[Path]:
+    """What pytest would collect claims of, sorted: outside of hidden folders and environments, no private file."""
+    for folder, below, names in os.walk(top):
+        below[:] = sorted(name for name in below if not _is_left_out(Path(folder, name)))
+        files = [Path(folder, name) for name in sorted(names) if name.endswith(".py") and name != "conftest.py"]
+        yield from (file for file in files if not file.name.startswith("_") and _mentions_claims(file))
+
+
+def _is_left_out(folder: Path) -> bool:
+    return folder.name.startswith((".", "__")) or (folder / "pyvenv.cfg").exists()
+
+
+def _mentions_claims(file: Path) -> bool:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BoundcheckError(f"--claims {file} ({error.strerror})", expected="a file that can be read") from None
+    return "boundcheck" in text and "theorem" in text
+
+
+def _import_file(file: Path) -> None:
+    """Import a file once, with its folder at hand for what it imports from there."""
+    if any(getattr(module, "__file__", None) == str(file) for module in list(sys.modules.values())):
+        return  # another one of the user's files has imported it: its classes must not be there twice
+    importlib.invalidate_caches()
+    sys.path.append(str(file.parent))
+    name = _name_for(file)
+    try:
         spec = importlib.util.spec_from_file_location(name, file)
         if spec is None or spec.loader is None:
             raise BoundcheckError(f"--claims {file}", expected="a Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BoundcheckError:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a user's module may raise anything
+        sys.modules.pop(name, None)
+        if isinstance(error, BoundcheckError):
             raise
-        except Exception as error:  # a user's module may raise anything
-            raise BoundcheckError(f"--claims {file} raised {type(error).__name__}: {error}") from error
+        raise BoundcheckError(f"--claims {file} raised {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(file.parent))
+
+
+def _name_for(file: Path) -> str:
+    """The name by which the files beside it would import it; one of its own where that name means something else."""
+    free = file.stem.isidentifier() and file.stem not in sys.modules
+    found = importlib.util.find_spec(file.stem) if free else None
+    if found is not None and found.origin == str(file):
+        return file.stem
+    return f"boundcheck_claims_{abs(hash(file))}"

@@ -5,6 +5,7 @@ import click
 from boundcheck.cli.ablating import ablate_claims
 from boundcheck.cli.hunting import hunt_claims
 from boundcheck.cli.listing import list_claims
+from boundcheck.cli.new import new_claims
 from boundcheck.cli.replaying import replay_files
 from boundcheck.cli.reporting import report
 from boundcheck.errors import BoundcheckError
@@ -30,5 +31,5 @@ def main() -> None:
     """
 
 
-for command in (list_claims, hunt_claims, ablate_claims, report, replay_files):
+for command in (new_claims, list_claims, hunt_claims, ablate_claims, report, replay_files):
     main.add_command(command)

@@ -29,8 +29,8 @@ MODULE, TEST = "_template.py", "_test_template.py"
 def new_claims(name: str, folder: Path) -> None:
     """Write a first theorem, NAME.py, and a test of it, test_NAME.py, to change into your own.
 
-    NAME.py has a true claim with a premise, a constant and a mutant, and its false neighbour. Both files pass as they are. Nothing is
-    ever overwritten.
+    NAME.py has a true claim with a premise, a constant and a mutant, and its false neighbour. Both files pass as they are.
+    Nothing is ever overwritten.
 
     The exit code is 0 where both were written, 2 where NAME is no name for a module, one of them exists or cannot be written.
 
@@ -86,7 +86,9 @@ def _require_name(name: str) -> None:
 def _require_free(files: dict[Path, str]) -> None:
     for file in files:
         if os.path.lexists(file):
-            raise BoundcheckError(f"{file} exists", remedy="choose another NAME or another folder: nothing is overwritten")
+            raise BoundcheckError(
+                f"{file} exists", remedy="choose another NAME or another folder: nothing is overwritten"
+            )
 
 
 def _write(file: Path, text: str) -> None:
