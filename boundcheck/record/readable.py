@@ -1,5 +1,6 @@
 """One instance and what was proved of it, in lines that people read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from boundcheck.proof.arithmetic import Endpoint
 from boundcheck.proof.finding import Finding, Interval
 
 SHOWN_ENTRIES = 24
+SHOWN_APART = 6
+"""Of a larger leaf that is nearly all zeros so many entries are shown."""
 
 
 def readable(problem: Problem, findings: Sequence[Finding], premises: Sequence[str], drawn: str) -> dict[str, Any]:
@@ -44,16 +47,39 @@ def _structural(value: object) -> str:
 
 
 def _entries(leaf: Tensor) -> str:
-    if leaf.numel() > SHOWN_ENTRIES:
-        return f"{tuple(leaf.shape)} numbers, of which the file holds every digit"
-    return str(_rounded(leaf.tolist())).replace("'", "")
+    apart = leaf.nonzero().tolist()
+    if leaf.numel() <= SHOWN_ENTRIES:
+        return str(_rounded(leaf.tolist())).replace("'", "")
+    shape = tuple(leaf.shape)
+    if not apart:
+        return f"{shape} zeros"
+    if len(apart) <= SHOWN_APART:
+        entries = (f"{_number(leaf[tuple(place)].item())} at {_place(place)}" for place in apart)
+        return f"{shape} zeros but for {', '.join(entries)}"
+    return f"{shape} numbers, of which the file holds every digit"
+
+
+def _place(place: list[int]) -> str:
+    return str(place[0] if len(place) == 1 else tuple(place))
 
 
 def _rounded(value: object) -> object:
     if isinstance(value, list):
         return [_rounded(item) for item in value]
     assert isinstance(value, float)
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    """Every digit: as a whole number, as a small one times a power of 2 where that is shorter, else as a decimal."""
+    decimal = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if not math.isfinite(value) or value == 0:
+        return decimal
+    numerator, denominator = value.as_integer_ratio()
+    twos = (numerator & -numerator).bit_length() - 1
+    odd, exponent = numerator >> twos, twos - (denominator.bit_length() - 1)
+    power = f"2^{exponent}" if odd == 1 else f"-2^{exponent}" if odd == -1 else f"{odd}*2^{exponent}"
+    return power if abs(odd) < 100 and len(power) + 3 < len(decimal) else decimal
 
 
 def _enclosures(finding: Finding, premises: Sequence[str]) -> list[dict[str, str]]:
