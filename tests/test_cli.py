@@ -15,26 +15,6 @@ def call(*args: str) -> Result:
     return CliRunner().invoke(main, list(args))
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["report"], ["hunt"], ["ablate"], ["replay"]])
-def test_help_says_what_it_does_and_gives_an_example(command: list[str]) -> None:
-    result = call(*command, "--help")
-    assert result.exit_code == 0
-    assert not command or "Example:" in result.output
-
-
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        (["report", "nowhere.json"], "could not be read"),
-    ],
-)
-def test_mistakes_end_in_one_sentence_and_exit_code_2(args: list[str], words: str) -> None:
-    result = call(*args)
-    assert result.exit_code == 2
-    assert words in result.output
-    assert len(result.output.strip().splitlines()) == 1
-
-
 def test_report_prints_a_saved_run(tmp_path: Path) -> None:
     write_run(tmp_path / "run.json", make_run([], command="pytest x", where=tmp_path, seconds=0, profile="fast"))
     result = call("report", str(tmp_path / "run.json"))

@@ -9,6 +9,7 @@ from boundcheck.cli.new import new_claims
 from boundcheck.cli.replaying import replay_files
 from boundcheck.cli.reporting import report
 from boundcheck.errors import BoundcheckError
+from boundcheck.record.store import one_line
 
 
 class _Group(click.Group):
@@ -19,7 +20,10 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except BoundcheckError as error:
             click.echo(f"boundcheck: {error}", err=True)
-            ctx.exit(2)
+        except click.UsageError as error:
+            asked = error.ctx.command_path if error.ctx else ctx.command_path
+            click.echo(f"boundcheck: {one_line(error.format_message().rstrip('.'))}; see {asked} --help.", err=True)
+        raise click.exceptions.Exit(2)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
