@@ -2,8 +2,8 @@
 
     python tests/campaigns/run_wheel.py [FOLDER]
 
-FOLDER holds the clean copy, the environment and what is tried (a temporary one, removed at the end, if none is named; an environment
-that is in it already is used again). The packages of requirements.txt come from the index that pip is configured for.
+FOLDER holds the clean copy, the environment and what is tried; an environment that is in it already is used again. Where none is
+named it is a temporary one. The packages of requirements.txt come from the index that pip is configured for.
 """
 
 import json
@@ -22,14 +22,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 SHADOWING = "raise RuntimeError('a folder of the user was imported in the place of ours')\n"
-NEEDED = (
-    "boundcheck/py.typed",
-    "boundcheck/record/schema.json",
-    "boundcheck/strategies/README.md",
-    "boundcheck/theorems/_template.py",
-    "boundcheck/theorems/_test_template.py",
-    "boundcheck/theorems/local_edits/theorem_7.py",
-)
 
 
 class Failed(Exception):  # noqa: N818 - the end of this program, and no error of anybody's code
@@ -41,13 +33,15 @@ def say(words: str) -> None:
     print(f"wheel: {words}", flush=True)
 
 
-def run(command: Sequence[str | Path], *, at: Path, expected: int = 0) -> str:
-    """What a command prints. Nothing of this process's Python reaches it. Raises Failed for another exit code."""
+def run(command: Sequence[str | Path], *, at: Path, expected: int = 0, words: str = "") -> str:
+    """What a command prints; `words` say what it does, where it does not do so itself.
+
+    Nothing of this process's Python reaches it. Raises Failed for another exit code than the expected one.
+    """
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "PYTEST"))
     }
-    shown = " ".join(Path(word).name if os.sep in str(word) else str(word) for word in command[:1]) + " "
-    shown += " ".join(map(str, command[1:]))
+    shown = words or " ".join([Path(command[0]).name, *map(str, command[1:])])
     started = time.monotonic()
     done = subprocess.run(
         list(map(str, command)),
@@ -86,7 +80,7 @@ def committed(folder: Path) -> Path:
 def built(hook: str, source: Path, folder: Path) -> Path:
     """The sdist or the wheel of a source tree."""
     folder.mkdir(exist_ok=True)
-    printed = run([sys.executable, "-c", HOOKS, hook, folder], at=source)
+    printed = run([sys.executable, "-c", HOOKS, hook, folder], at=source, words=f"{hook} in {source.name}")
     return folder / printed.strip().splitlines()[-1]
 
 
@@ -101,20 +95,27 @@ def unpacked(sdist: Path, folder: Path) -> Path:
     return only
 
 
+def shipped() -> set[str]:
+    """What is committed below the package, its two linked folders included, by its name in a wheel."""
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    names = {
+        re.sub(r"^(theorems|strategies)/", r"boundcheck/\1/", name)
+        for name in tracked
+        if not (ROOT / name).is_symlink()
+    }
+    return {name for name in names if name.startswith("boundcheck/")}
+
+
 def check_contents(wheel: Path, other: Path) -> None:
-    """What must be in it is, what is not the package's is not, and the wheel made of the sdist has the same files."""
+    """All that is committed below the package is in it, nothing else is, and the wheel made of the sdist has the same files."""
     names, others = (sorted(zipfile.ZipFile(file).namelist()) for file in (wheel, other))
     require(names == others, f"made of the sdist the wheel differs in {sorted(set(names) ^ set(others))}")
-    missing = [name for name in NEEDED if name not in names]
-    require(not missing, f"the wheel lacks {missing}")
     strange = [name for name in names if not re.match(r"boundcheck(-[\w.]+\.dist-info)?/", name) or "/tests/" in name]
     require(not strange, f"the wheel holds {strange}")
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
-        "\n"
-    )
-    modules = {re.sub(r"^(theorems|strategies)/", r"boundcheck/\1/", name) for name in tracked if name.endswith(".py")}
-    left_out = sorted(name for name in modules if name.startswith("boundcheck/") and name not in names)
-    require(not left_out, f"the wheel lacks the modules {left_out}")
+    left_out = sorted(shipped() - set(names))
+    require(not left_out, f"the wheel lacks {left_out}")
     say(f"{wheel.name}: {len(names)} files")
 
 
@@ -122,7 +123,14 @@ def environment(folder: Path, wheel: Path) -> Path:
     """The folder of programs of an environment with the pinned packages and this wheel, and nothing of the system's."""
     if not (folder / "bin" / "python").exists():
         run([sys.executable, "-m", "venv", folder], at=folder.parent)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [
+        folder / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     run([*pip, "-r", ROOT / "requirements.txt"], at=folder.parent)
     run([*pip, "--no-deps", "--force-reinstall", wheel], at=folder.parent)
     return folder / "bin"
@@ -133,7 +141,7 @@ def environment(folder: Path, wheel: Path) -> Path:
 
 def try_commands(programs: Path, at: Path) -> None:
     """What a user types first, in an empty folder."""
-    where = run([programs / "python", "-c", "import boundcheck; print(boundcheck.__file__)"], at=at)
+    where = run([programs / "python", "-c", "import boundcheck; print(boundcheck.__file__)"], at=at, words="import")
     require(Path(where.strip()).is_relative_to(programs.parent), f"boundcheck was imported from {where}")
     require("version" in run([programs / "boundcheck", "--version"], at=at), "no version is printed")
     listed = run([programs / "boundcheck", "list"], at=at)
