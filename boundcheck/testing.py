@@ -73,9 +73,9 @@ def check_claim(
         BoundcheckError: for an option that is off, or a key that no claim has.
 
     """
+    from boundcheck.outcome import PASSING, Verdict
     from boundcheck.record import keep_out_of_git
     from boundcheck.search import Options, run_campaign
-    from boundcheck.verdict import PASSING, Verdict
 
     checked = _claim(claim)
     results = RESULTS if folder is None else Path(folder)

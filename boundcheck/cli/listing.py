@@ -73,7 +73,7 @@ def list_claims(
 
 def _check(stance: str | None, verdict: str | None, shape: str) -> None:
     from boundcheck.claim import Stance
-    from boundcheck.verdict import Verdict
+    from boundcheck.outcome import Verdict
 
     if stance is not None and stance not in list(Stance):
         raise BoundcheckError(f"--stance {stance}", expected=f"one of {', '.join(Stance)}")

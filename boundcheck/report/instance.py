@@ -1,12 +1,15 @@
 """One instance and what was proved of it, as plain text."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from boundcheck.claim import Claim
+from boundcheck.exact import symbol
+
+if TYPE_CHECKING:
+    from boundcheck.claim import Claim
 
 
-def instance_page(claim: Claim, shown: Mapping[str, Any]) -> str:
+def instance_page(claim: "Claim", shown: Mapping[str, Any]) -> str:
     """What the claim says, the numbers of the instance, and each route's enclosures of margins and sides.
 
     Args:
@@ -15,7 +18,7 @@ def instance_page(claim: Claim, shown: Mapping[str, Any]) -> str:
 
     """
     lines = [f"{claim.key} ({claim.stance}; {claim.source})", f"    {claim.statement}"]
-    lines += [f"    with {name} = {exact}" for name, exact in claim.constants.items()]
+    lines += [f"    with {symbol(name)} = {exact}" for name, exact in claim.constants.items()]
     return "\n".join([*lines, "Instance", *(f"    {line}" for line in shown["instance"]), *route_lines(shown)])
 
 
