@@ -44,11 +44,16 @@ def new_claims(name: str, folder: Path) -> None:
     for file, template in files.items():
         _write(file, filled(template, name, module_of(folder, name)))
         click.echo(f"wrote {file}")
-    module, test = (shlex.quote(str(file)) for file in files)
-    click.echo(
-        f"\nNext:\n    pytest {module}        check both claims\n    pytest {test}   the same inside tests of yours"
-        f"\n    boundcheck hunt {name}:proved --claims {module}   climb to the worst case"
-    )
+    click.echo(f"\nNext:\n{_next_steps(name, *files)}")
+
+
+def _next_steps(name: str, module: Path, test: Path) -> str:
+    steps = {
+        f"pytest {shlex.quote(str(module))}": "check both claims",
+        f"pytest {shlex.quote(str(test))}": "the same inside tests of your own",
+        f"boundcheck hunt {name}:proved --claims {shlex.quote(str(module))}": "climb to the worst case",
+    }
+    return "\n".join(f"    {command:{max(map(len, steps))}}  {words}" for command, words in steps.items())
 
 
 def filled(template: str, name: str, module: str) -> str:

@@ -92,6 +92,8 @@ def unpacked(sdist: Path, folder: Path) -> Path:
         require(not links, f"the sdist holds links: {links}")
         archive.extractall(folder, filter="data")
     (only,) = folder.iterdir()
+    beside = sorted(path.name for path in only.iterdir() if path.suffix not in (".egg-info", ".toml", ".cfg", ".in", ".md"))
+    require(beside == ["PKG-INFO", "boundcheck"], f"beside the package the sdist holds {beside}")
     return only
 
 
