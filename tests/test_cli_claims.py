@@ -27,6 +27,35 @@ def test_files_that_import_each_other_are_imported_once(tmp_path: Path) -> None:
     assert sys.path == before
 
 
+def test_a_package_may_import_from_itself(tmp_path: Path) -> None:
+    package = tmp_path / "zz_package" / "papers"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "zz_first.py").write_text(claims_of("MY-load-first"))
+    (package / "zz_second.py").write_text("# boundcheck, theorem\nfrom .zz_first import Vectors\n")
+    load_claims((package,))
+    assert "MY-load-first:proved" in registered_claims()
+    assert sys.modules["zz_package.papers.zz_second"].Vectors is sys.modules["zz_package.papers.zz_first"].Vectors
+
+
+def test_a_folder_of_the_path_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = list(sys.path)
+    (tmp_path / "zz_on_path.py").write_text(claims_of("MY-load-path"))
+    load_claims((tmp_path,))
+    assert sys.path == before
+
+
+def test_our_own_theorems_are_not_imported_again() -> None:
+    """They are reached by a link: the same file has two names."""
+    from boundcheck.theorems.local_edits import lemma_8
+
+    known = set(sys.modules)
+    load_claims((Path(lemma_8.__file__).resolve(),))
+    assert set(sys.modules) == known
+
+
 def test_two_folders_with_files_of_one_name_are_both_loaded(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -54,6 +83,7 @@ def test_what_pytest_would_not_collect_is_left_alone(file: str, tmp_path: Path) 
         ("broken.py", "1 / 0", "broken.py raised ZeroDivisionError: division by zero."),
         ("half.py", "def f(:", "half.py raised SyntaxError"),
         ("notes.txt", "none", "expected a Python file"),
+        ("stops.py", "import sys; sys.exit(3)", "stops.py raised SystemExit: 3"),
         ("json.py", "raise ValueError('mine')", "json.py raised ValueError: mine"),
         ("a.b-c.py", "raise ValueError('mine')", "a.b-c.py raised ValueError: mine"),
     ],

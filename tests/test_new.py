@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boundcheck.cli import main
-from boundcheck.cli.new import filled, module_of
+from boundcheck.cli.new import filled
 
 FAST = ("--boundcheck-profile", "fast", "-p", "no:cacheprovider")
 
@@ -118,10 +118,6 @@ def test_any_name_gives_modules_that_name_nothing_else(name: str) -> None:
         ast.parse(text)
         assert "template" not in text.replace(name, "").replace(name.replace("_", " ").capitalize(), "").lower()
     assert f'"{name}:proved"' in filled("_template.py", name, name)
-
-
-def test_the_module_of_a_folder_without_packages_is_the_name(tmp_path: Path) -> None:
-    assert module_of(tmp_path, "lemma") == "lemma"
 
 
 def test_the_comment_about_other_instances_is_code_that_runs() -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import click
@@ -86,31 +87,56 @@ def _mentions_claims(file: Path) -> bool:
 
 def _import_file(file: Path) -> None:
     """Import a file once, with its folder at hand for what it imports from there."""
-    if any(getattr(module, "__file__", None) == str(file) for module in list(sys.modules.values())):
+    if any(_is_of(module, file) for module in list(sys.modules.values())):
         return  # another one of the user's files has imported it: its classes must not be there twice
+    root, name = module_at(file.parent, file.stem)
+    added = str(root) not in sys.path
+    if added:
+        sys.path.append(str(root))
     importlib.invalidate_caches()
-    sys.path.append(str(file.parent))
-    name = _name_for(file)
     try:
-        spec = importlib.util.spec_from_file_location(name, file)
-        if spec is None or spec.loader is None:
-            raise BoundcheckError(f"--claims {file}", expected="a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    except Exception as error:  # a user's module may raise anything
-        sys.modules.pop(name, None)
-        if isinstance(error, BoundcheckError):
-            raise
+        if _means(name, file):
+            importlib.import_module(name)
+        else:
+            _import_as(f"boundcheck_claims_{abs(hash(file))}", file)
+    except BoundcheckError:
+        raise
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
         raise BoundcheckError(f"--claims {file} raised {type(error).__name__}: {error}") from error
     finally:
-        sys.path.remove(str(file.parent))
+        if added and str(root) in sys.path:
+            sys.path.remove(str(root))
 
 
-def _name_for(file: Path) -> str:
-    """The name by which the files beside it would import it; one of its own where that name means something else."""
-    free = file.stem.isidentifier() and file.stem not in sys.modules
-    found = importlib.util.find_spec(file.stem) if free else None
-    if found is not None and found.origin == str(file):
-        return file.stem
-    return f"boundcheck_claims_{abs(hash(file))}"
+def module_at(folder: Path, name: str) -> tuple[Path, str]:
+    """What a module is imported as by those beside it, and the folder to find it from: that above the packages it is in."""
+    root = folder.resolve()
+    while (root / "__init__.py").is_file() and root != root.parent:
+        root, name = root.parent, f"{root.name}.{name}"
+    return root, name
+
+
+def _is_of(module: ModuleType, file: Path) -> bool:
+    known = getattr(module, "__file__", None)
+    return known is not None and Path(known).name == file.name and Path(known).resolve() == file
+
+
+def _means(name: str, file: Path) -> bool:
+    """Whether importing by that name gives that file: it does not where another module is called so."""
+    if name in sys.modules or not all(part.isidentifier() for part in name.split(".")):
+        return False
+    found = importlib.util.find_spec(name)
+    return found is not None and found.origin == str(file)
+
+
+def _import_as(name: str, file: Path) -> None:
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise BoundcheckError(f"--claims {file}", expected="a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise

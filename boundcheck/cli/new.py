@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from boundcheck.cli.claims import module_at
 from boundcheck.errors import BoundcheckError
 
 MODULE, TEST = "_template.py", "_test_template.py"
@@ -42,7 +43,7 @@ def new_claims(name: str, folder: Path) -> None:
     files = {folder / f"{name}.py": MODULE, folder / f"test_{name}.py": TEST}
     _require_free(files)
     for file, template in files.items():
-        _write(file, filled(template, name, module_of(folder, name)))
+        _write(file, filled(template, name, module_at(folder, name)[1]))
         click.echo(f"wrote {file}")
     click.echo(f"\nNext:\n{_next_steps(name, *files)}")
 
@@ -66,16 +67,6 @@ def filled(template: str, name: str, module: str) -> str:
         "template": name,
     }
     return re.sub("|".join(map(re.escape, words)), lambda found: words[found.group()], text)
-
-
-def module_of(folder: Path, name: str) -> str:
-    """What a test beside it imports it as: below the names of the packages that the folder is in."""
-    parts = [name]
-    at = folder.resolve()
-    while (at / "__init__.py").is_file() and at != at.parent:
-        parts.insert(0, at.name)
-        at = at.parent
-    return ".".join(parts)
 
 
 def _require_name(name: str) -> None:

@@ -92,7 +92,9 @@ def unpacked(sdist: Path, folder: Path) -> Path:
         require(not links, f"the sdist holds links: {links}")
         archive.extractall(folder, filter="data")
     (only,) = folder.iterdir()
-    beside = sorted(path.name for path in only.iterdir() if path.suffix not in (".egg-info", ".toml", ".cfg", ".in", ".md"))
+    beside = sorted(
+        path.name for path in only.iterdir() if path.suffix not in (".egg-info", ".toml", ".cfg", ".in", ".md")
+    )
     require(beside == ["PKG-INFO", "boundcheck"], f"beside the package the sdist holds {beside}")
     return only
 
@@ -135,6 +137,7 @@ def environment(folder: Path, wheel: Path) -> Path:
     ]
     run([*pip, "-r", ROOT / "requirements.txt"], at=folder.parent)
     run([*pip, "--no-deps", "--force-reinstall", wheel], at=folder.parent)
+    run([folder / "bin" / "python", "-m", "pip", "check"], at=folder.parent)
     return folder / "bin"
 
 
