@@ -48,6 +48,8 @@ def report(
 ) -> None:
     """Make a page of a saved run; of the last one where none is named.
 
+    The exit code is 0, or 2 for a file that is no run.
+
     \b
     Example: boundcheck report
              boundcheck report reports/latest/run.json --format html -o pages
