@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,6 +14,7 @@ from markdown_it import MarkdownIt
 from boundcheck.cli import main
 from boundcheck.record import make_run, write_run
 from boundcheck.report.catalogue import Row, in_order, json_page, markdown_page, text_page
+from tests.report.runs import ENTRY
 from tests.user_claims import PREAMBLE, RIGHT, WRONG
 
 ROOT = Path(__file__).parent.parent
@@ -36,10 +36,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_of(path: Path, verdicts: dict[str, str]) -> None:
     """A run with these verdicts. Only what `list` reads of an entry is right about the claim."""
-    schema = json.loads((ROOT / "boundcheck" / "record" / "schema.json").read_text())
-    blank: dict[str, Any] = dict.fromkeys(schema["$defs"]["claim"]["required"], "")
     entries = [
-        blank | {"id": key.split(":")[0], "form": key.split(":")[1], "verdict": word} for key, word in verdicts.items()
+        ENTRY | {"id": key.split(":")[0], "form": key.split(":")[1], "verdict": word} for key, word in verdicts.items()
     ]
     write_run(path, make_run(entries, command="pytest", where=path.parent, seconds=1.0, profile="fast"))
 
