@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
-from boundcheck.report.figures.style import PAPER
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
+
+from boundcheck.report.figures.style import PAPER
 
 _SVG: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "boundcheck"}
 _PDF: dict[Any, Any] = {"pdf.fonttype": 42}

@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from boundcheck.record.store import one_line
 from boundcheck.report.figures.decades import ticks
 from boundcheck.report.figures.style import (
     FALLS,
@@ -22,11 +27,6 @@ from boundcheck.report.figures.style import (
     name_axes,
     sheet,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-
-from boundcheck.record.store import one_line
 from boundcheck.report.findings import papers
 from boundcheck.report.table import Entry, name
 
