@@ -118,16 +118,21 @@ def checks_for(name: str, window: Any, run: dict[str, Any], out: Path) -> Iterat
     if name == "without script":
         yield "all claims are there", without_script(window, len(run["claims"]))
         return
-    yield f"text contrast at least {CONTRAST}", window.evaluate(CONTRASTS, CONTRAST)
-    yield "nothing is wider than the window", window.evaluate(WIDTH)
+    yield from static_checks(window)
     if name == "desktop":
-        yield "ids are unique, and what is referred to exists", window.evaluate(IDS)
-        yield "headings, landmarks, named figures", window.evaluate(OUTLINE)
         yield "the filter", filtering(window, run)
         yield "the keyboard reaches every claim of the table", through_the_table(window, len(run["claims"]))
         yield "the keyboard goes through all claims", through_the_claims(window, len(run["claims"]))
         yield "prints", printing(window, out)
     pictures(window, name.replace(", ", "-"), run, out)
+
+
+def static_checks(window: Any) -> Iterator[Checked]:
+    """What can be seen without touching anything."""
+    yield f"text contrast at least {CONTRAST}", window.evaluate(CONTRASTS, CONTRAST)
+    yield "nothing is wider than the window", window.evaluate(WIDTH)
+    yield "ids are unique, and what is referred to exists", window.evaluate(IDS)
+    yield "headings, landmarks, named figures", window.evaluate(OUTLINE)
 
 
 def without_script(window: Any, claims: int) -> list[str]:

@@ -27,7 +27,20 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1200, "height": 900}}
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}}
+TOUCHED: dict[str, Any] = PHONE | {"has_touch": True, "is_mobile": True}
+WINDOWS: dict[str, dict[str, Any]] = {
+    "desktop": DESKTOP | {"color_scheme": "light"},
+    "desktop, dark": DESKTOP | {"color_scheme": "dark"},
+    "phone": TOUCHED | {"color_scheme": "light"},
+    "phone, dark": TOUCHED | {"color_scheme": "dark"},
+    "without script": PHONE | {"java_script_enabled": False},
+}
+
+SPOILED = """<div id="summary" style="width: 3000px; background: #fff; color: #aaa">too wide and too pale</div>
+<h6>too deep</h6><a href="#nowhere">nowhere</a><script src="https://example.invalid/x.js"></script>"""
+"""What no check may let pass: put into the page, each must complain of it."""
 
 
 def main() -> int:
@@ -48,7 +61,7 @@ def main() -> int:
     print(f"{page}: {page.stat().st_size / 1e6:.1f} MB, {len(run['claims'])} claims")
     with start() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
-        failures = check(browser, page.resolve().as_uri(), run, options.out)
+        failures = blind(browser, page) + check(browser, page.resolve().as_uri(), run, options.out)
         browser.close()
     print(f"screenshots: {options.out}")
     return 1 if failures else 0
@@ -68,16 +81,24 @@ def needed() -> tuple[Callable[[], Any], str]:
     )
 
 
+def blind(browser: Any, page: Path) -> int:
+    """How many checks have nothing to say of a spoiled page."""
+    spoiled = page.with_name("spoiled.html")
+    spoiled.write_text(page.read_text(encoding="utf-8").replace("</main>", f"{SPOILED}</main>"), encoding="utf-8")
+    window = browser.new_page(**WINDOWS["desktop"])
+    heard = page_checks.listen(window)
+    window.goto(spoiled.resolve().as_uri())
+    silent = [name for name, complaints in page_checks.static_checks(window) if not complaints]
+    silent += ["console and requests"] if not any(line.startswith("error") for line in heard) else []
+    spoiled.unlink()
+    window.close()
+    return _say("every check complains of a spoiled page", [f"silent: {name}" for name in silent])
+
+
 def check(browser: Any, address: str, run: dict[str, Any], out: Path) -> int:
-    """All checks in four kinds of window; how many of them failed."""
+    """All checks in every kind of window; how many of them failed."""
     failures = 0
-    for name, settings in {
-        "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
-        "desktop, dark": {"viewport": DESKTOP, "color_scheme": "dark"},
-        "phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True, "is_mobile": True},
-        "phone, dark": {"viewport": PHONE, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
-        "without script": {"viewport": PHONE, "java_script_enabled": False},
-    }.items():
+    for name, settings in WINDOWS.items():
         context = browser.new_context(**settings)
         window = context.new_page()
         heard = page_checks.listen(window)

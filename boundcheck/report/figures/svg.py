@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from itertools import count
 from xml.etree import ElementTree
 
@@ -46,7 +47,8 @@ def inline_svg(figure: Figure, *, prefix: str, title: str) -> str:
 
 def _drawn(figure: Figure) -> ElementTree.Element:
     page = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "boundcheck"}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "boundcheck"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # text stays text: the reader's own fonts show it
         figure.savefig(page, format="svg", metadata=_NO_METADATA)
     return ElementTree.fromstring(page.getvalue())
 
