@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from boundcheck.errors import BoundcheckError, UnknownOperatorError
     from boundcheck.exact import Exact, constant
     from boundcheck.geometry import Family
+    from boundcheck.outcome import Status, Verdict
     from boundcheck.problem import Part, Problem, Recipe
-    from boundcheck.verdict import Status, Verdict
 
 __version__ = "0.1.0"
 
@@ -41,9 +41,9 @@ _HOME = {
     "Sides": "claim",
     "Source": "claim",
     "Stance": "claim",
-    "Status": "verdict",
+    "Status": "outcome",
     "UnknownOperatorError": "errors",
-    "Verdict": "verdict",
+    "Verdict": "outcome",
     "constant": "exact",
     "premise": "claim",
     "registered_claims": "claim",

@@ -1,7 +1,7 @@
 """The closing page from entries alone."""
 
+from boundcheck.outcome import MEANING, PASSING, Verdict
 from boundcheck.report import closing_page, failure
-from boundcheck.verdict import MEANING, PASSING, Verdict
 
 ENTRY = {
     "id": "MY-1",

@@ -93,9 +93,9 @@ def pytest_pycollect_makeitem(obj: object) -> list[pytest.Item] | None:
 
 def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
     def check(request: pytest.FixtureRequest) -> None:
+        from boundcheck.outcome import PASSING, Verdict
         from boundcheck.report.terminal import failure
         from boundcheck.search import Options, run_campaign
-        from boundcheck.verdict import PASSING, Verdict
 
         config = request.config
         options = Options(

@@ -1,18 +1,9 @@
-"""Runs and counterexamples on disk."""
+"""Runs and counterexamples on disk. What speaks of instances is imported when first used: a run is read without torch."""
 
-from boundcheck.record.counterexample import (
-    Ball,
-    Counterexample,
-    Kind,
-    Route,
-    Screening,
-    parse_counterexample,
-    read_counterexample,
-    storable,
-    written_by,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from boundcheck.record.locations import relative, seen_from
-from boundcheck.record.readable import readable
 from boundcheck.record.run import Entry, make_run, read_run, write_run
 from boundcheck.record.saved import (
     LAST,
@@ -25,6 +16,33 @@ from boundcheck.record.saved import (
     saved_runs,
 )
 from boundcheck.record.store import keep_out_of_git, read_json, store_counterexample, store_extreme, write_json
+
+if TYPE_CHECKING:
+    from boundcheck.record.counterexample import (
+        Ball,
+        Counterexample,
+        Kind,
+        Route,
+        Screening,
+        parse_counterexample,
+        read_counterexample,
+        storable,
+        written_by,
+    )
+    from boundcheck.record.instance import readable
+
+_HOME = {
+    "Ball": "counterexample",
+    "Counterexample": "counterexample",
+    "Kind": "counterexample",
+    "Route": "counterexample",
+    "Screening": "counterexample",
+    "parse_counterexample": "counterexample",
+    "read_counterexample": "counterexample",
+    "readable": "instance",
+    "storable": "counterexample",
+    "written_by": "counterexample",
+}
 
 __all__ = [
     "LAST",
@@ -57,3 +75,9 @@ __all__ = [
     "write_run",
     "written_by",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"boundcheck.record.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'boundcheck.record' has no attribute {name!r}")

@@ -1,12 +1,13 @@
 """One instance and what was proved of it, as plain text."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from boundcheck.claim import Claim
+if TYPE_CHECKING:
+    from boundcheck.claim import Claim
 
 
-def instance_page(claim: Claim, shown: Mapping[str, Any]) -> str:
+def instance_page(claim: "Claim", shown: Mapping[str, Any]) -> str:
     """What the claim says, the numbers of the instance, and each route's enclosures of margins and sides.
 
     Args:

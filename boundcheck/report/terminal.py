@@ -7,9 +7,9 @@ from typing import Any
 from tabulate import tabulate
 
 from boundcheck.exact import exact
+from boundcheck.outcome import MEANING, PASSING, Verdict
 from boundcheck.report.ablations import ablation_table
 from boundcheck.report.tightness import ranking, shown
-from boundcheck.verdict import MEANING, PASSING, Verdict
 
 Entry = dict[str, Any]
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from boundcheck.exact import readable
 from boundcheck.report.compare.figures import Constant, Figures
 from boundcheck.report.compare.moves import fall, number
-from boundcheck.verdict import PASSING, Verdict
+from boundcheck.outcome import PASSING, Verdict
 
 SAME = 1e-6
 """Numbers that differ by no more than this share are the same: the last bits depend on the machine."""

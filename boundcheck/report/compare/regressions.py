@@ -7,7 +7,7 @@ from boundcheck.exact import readable
 from boundcheck.report.compare.figures import Figures
 from boundcheck.report.compare.limits import Limits
 from boundcheck.report.compare.moves import fall, number, percent, receded, weakened
-from boundcheck.verdict import PASSING
+from boundcheck.outcome import PASSING
 
 
 @dataclass(frozen=True)
