@@ -11,6 +11,8 @@ import pytest
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs
+from boundcheck.pytest_plugin.baseline import regressions_of
+from boundcheck.pytest_plugin.figures import properties
 from boundcheck.pytest_plugin.options import checked_device, command_of, option, profile_of, run_path, seed_of
 
 if TYPE_CHECKING:
@@ -107,9 +109,13 @@ def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
             ablate=Climbs.parse(option(config, "ablate")),
         )
         entry = run_campaign(claim, options)
-        request.node.user_properties.append((PROPERTY, json.dumps(entry)))
-        if Verdict(entry["verdict"]) not in PASSING:
-            pytest.fail(failure(entry), pytrace=False)
+        request.node.user_properties += [
+            (PROPERTY, json.dumps(entry)),
+            *properties(entry, run_path(config).parent),
+        ]
+        wrong = [] if Verdict(entry["verdict"]) in PASSING else [failure(entry)]
+        if wrong := wrong + regressions_of(config, entry):
+            pytest.fail("\n".join(wrong), pytrace=False)
 
     check.__doc__ = claim.statement
     return check

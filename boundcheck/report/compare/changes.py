@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from boundcheck.exact import readable
+from boundcheck.outcome import PASSING, Verdict
 from boundcheck.report.compare.figures import Constant, Figures
 from boundcheck.report.compare.moves import fall, number
-from boundcheck.outcome import PASSING, Verdict
 
 SAME = 1e-6
 """Numbers that differ by no more than this share are the same: the last bits depend on the machine."""
@@ -54,7 +54,7 @@ def change(old: Figures | None, new: Figures | None) -> Change:
     """What became of a claim; one of the two may be missing."""
     if old is None or new is None:
         return Change(old, new, (Kind.NEW if old is None else Kind.GONE,))
-    constants, counts = tuple(_constants(old, new)), tuple([*_premises(old, new), *_counts(old, new)])
+    constants, counts = tuple(_constants(old, new)), (*_premises(old, new), *_counts(old, new))
     other_words = old.statement != new.statement
     found = {
         **({_verdict(old.verdict, new.verdict): True} if old.verdict != new.verdict else {}),

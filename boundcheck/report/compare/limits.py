@@ -1,4 +1,11 @@
-"""What counts as a regression between two runs: `tightness:2%,constant:1%,verdict`."""
+"""What counts as a regression between two runs, as in `tightness:2%,constant:1%,verdict`.
+
+verdict: a claim that passed does not pass any more, passes with another verdict, or is gone.
+tightness:X%: the worst ratio of smaller to larger side that was found, drawn or hunted, fell by more than X %: the search reaches
+less than it did, or the bound got looser. A ratio that rises is news, never a regression.
+constant:X%: the value of a constant that is checked moved in its weaker direction by more than X %, or the value found for it in
+its stronger one: the tightest instance would allow more than it did. Of a claim that holds that is away from what is checked.
+"""
 
 import re
 from dataclasses import dataclass
@@ -8,20 +15,12 @@ from boundcheck.errors import BoundcheckError
 
 EXPECTED = "verdict, tightness:X% and constant:X%, each at most once, with commas between"
 
-RULES = (
-    "verdict: a claim that passed does not pass any more, passes with another verdict, or is gone.",
-    "tightness:X%: the worst ratio of smaller to larger side that was found, drawn or hunted, fell by more than X %: the "
-    "search reaches less than it did, or the bound got looser. A ratio that rises is news, never a regression.",
-    "constant:X%: the value of a constant that is checked moved in its weaker direction by more than X %, or the value "
-    "found for it in its stronger one: the tightest instance would allow more than it did.",
-)
-
 _SHARE = re.compile(r"(tightness|constant):([0-9]{1,6}(?:\.[0-9]{1,6})?)%")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Which changes are regressions (see `RULES`).
+    """Which changes are regressions (see this module's text).
 
     Attributes:
         verdict: whether the loss of a passing verdict is one.

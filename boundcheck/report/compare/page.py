@@ -21,7 +21,7 @@ FORMATS = ("terminal", "markdown", "json")
 HEADERS = ("claim", "change", "verdict", "ratio", "also")
 NOTE = "ratio: the worst smaller side / larger side found, drawn or hunted (inf: the larger side is 0 or less)."
 
-_MARKED = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
+_MARKED = re.compile(r"([\\`*_\[\]<>|~&$]|^[#+-]|^\d+(?=[.)]))")
 
 
 def page(comparison: Comparison, form: str, *, everything: bool = False) -> str:
@@ -63,7 +63,11 @@ def _markdown(comparison: Comparison, shown: tuple[Change, ...]) -> Iterator[str
 
 def escaped(text: str) -> str:
     """The text on one line, with what Markdown would read as a mark taken literally."""
-    return _MARKED.sub(r"\\\1", one_line(text))
+    return _MARKED.sub(_literal, one_line(text))
+
+
+def _literal(mark: re.Match[str]) -> str:
+    return f"{mark[0]}\\" if mark[0].isdigit() else f"\\{mark[0]}"
 
 
 def _pipes(cells: tuple[str, ...]) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from boundcheck.exact import readable
+from boundcheck.outcome import PASSING
 from boundcheck.report.compare.figures import Figures
 from boundcheck.report.compare.limits import Limits
 from boundcheck.report.compare.moves import fall, number, percent, receded, weakened
-from boundcheck.outcome import PASSING
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def _constants(old: Figures, new: Figures, limits: Limits) -> Iterator[Regressio
         weaker, further = weakened(before, after), receded(before, after, new.ratio)
         if weaker > limits.constant:
             moved = f"{readable(before.at)} to {readable(after.at)}, weaker by {percent(weaker)}"
-            yield Regression(old.claim, "constant", f"{old.claim}: the value of {name} that is checked went from {moved}")
+            yield Regression(
+                old.claim, "constant", f"{old.claim}: the value of {name} that is checked went from {moved}"
+            )
         if further > limits.constant:
             moved = f"{number(before.found)} to {number(after.found)}, by {percent(further)}"
             yield Regression(old.claim, "constant", f"{old.claim}: what was found for {name} receded from {moved}")

@@ -1,7 +1,7 @@
 """Two runs, claim by claim."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -12,6 +12,9 @@ from boundcheck.report.compare.limits import Limits
 from boundcheck.report.compare.regressions import Regression, regressions
 
 Run = Mapping[str, Any]
+
+NAMED = 5
+"""So many claims are named in a note."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,27 @@ def _claims(count: int) -> str:
 
 
 def compare(
-    old: Run, new: Run, limits: Limits | None = None, *, names: tuple[str, str] = ("the old run", "the new run")
+    old: Run,
+    new: Run,
+    limits: Limits | None = None,
+    *,
+    names: tuple[str, str] = ("the old run", "the new run"),
+    partial: bool = False,
 ) -> Comparison:
     """Compare two runs, whole or `light`. A claim that stands twice in one counts as it stood last.
 
-    Raises BoundcheckError for an entry that is not as the schema of a run has it.
+    Args:
+        old, new: the runs.
+        limits: what counts as a regression.
+        names: what to call the runs.
+        partial: the new run is of some claims only: those that are not in it are named in a note, and are not gone.
+
+    Raises:
+        BoundcheckError: for an entry that is not as the schema of a run has it.
+
     """
     before, after = _by_key(old), _by_key(new)
+    left_out = [before.pop(key).claim for key in sorted(before.keys() - after.keys())] if partial else []
     changes = [change(before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())]
     worse = chain.from_iterable(regressions(one, after.get(key), limits or Limits()) for key, one in before.items())
     order = list(Kind)
@@ -76,7 +93,13 @@ def compare(
         _origin(names[1], new),
         tuple(sorted(changes, key=lambda one: (order.index(one.kinds[0]) if one.kinds else len(order), one.claim))),
         tuple(sorted(worse, key=lambda one: (one.claim, one.rule, one.sentence))),
-        tuple([*_repeated(names[0], old), *_repeated(names[1], new), *_unfinished(names, old, new), *_differences(old, new)]),
+        (
+            *_left_out(left_out, names[0]),
+            *_repeated(names[0], old),
+            *_repeated(names[1], new),
+            *_unfinished(names, old, new),
+            *_differences(old, new),
+        ),
         limits,
     )
 
@@ -91,6 +114,12 @@ def _origin(name: str, run: Run) -> str:
     dirty = " and uncommitted changes" if commit.get("dirty") else ""
     words = [f"{name}: {run['datetime']}", f"profile {run['profile']}", f"boundcheck {run['version']}", *at]
     return f"{', '.join(words)}{dirty}, {_claims(len(_by_key(run)))}"
+
+
+def _left_out(claims: Sequence[str], name: str) -> Iterator[str]:
+    if claims:
+        some = ", ".join([*claims[:NAMED], *(["…"] if len(claims) > NAMED else [])])
+        yield f"{_claims(len(claims))} of {name} {'was' if len(claims) == 1 else 'were'} not run: {some}."
 
 
 def _repeated(name: str, run: Run) -> Iterator[str]:
@@ -119,7 +148,11 @@ def _circumstances(run: Run) -> dict[str, str]:
     machine = run["machine_info"]
     found = {"profile": run["profile"], "boundcheck": run["version"]}
     found |= {f"version of {name}": version for name, version in dict(machine.get("versions", {})).items()}
-    found |= {name.replace("_", " "): machine[name] for name in ("machine", "system", "python_version") if name in machine}
+    found |= {
+        name.replace("_", " "): machine[name] for name in ("machine", "system", "python_version") if name in machine
+    }
     if run["claims"]:
-        found |= {what: ", ".join(sorted({str(one[what]) for one in run["claims"]})) for what in ("seed", "device", "dtype")}
+        found |= {
+            what: ", ".join(sorted({str(one[what]) for one in run["claims"]})) for what in ("seed", "device", "dtype")
+        }
     return {what: str(value) for what, value in found.items()}
