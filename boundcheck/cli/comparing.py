@@ -92,6 +92,9 @@ def compare_runs(
 def list_runs(storage: Path) -> None:
     """List the saved runs: number, name, date, profile, commit, and how many claims ended how.
 
+    A run is saved by pytest --boundcheck-save=NAME or --boundcheck-autosave. The exit code is 0, or 2 for a folder that cannot be
+    read.
+
     \b
     Example: pytest theorems --boundcheck-save=before
              boundcheck runs

@@ -18,6 +18,7 @@ from boundcheck.pytest_plugin.collection import (
 )
 from boundcheck.pytest_plugin.comparing import Comparing
 from boundcheck.pytest_plugin.options import add_options, checked_device, option, profile_of, seed_of
+from boundcheck.pytest_plugin.pages import formats
 from boundcheck.pytest_plugin.progress import Progress
 from boundcheck.pytest_plugin.recorder import Recorder
 from boundcheck.pytest_plugin.saving import check_saving
@@ -55,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
         checked_device(option(config, "device"))
         Climbs.parse(option(config, "ablate"))
         check_saving(config)
+        formats(config)
         set_baseline(config)
     except BoundcheckError as error:
         raise pytest.UsageError(str(error)) from None

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Profile
 from boundcheck.pytest_plugin.collection import PROPERTY
 from boundcheck.pytest_plugin.options import command_of, run_path
+from boundcheck.pytest_plugin.pages import formats, write_pages
 from boundcheck.pytest_plugin.saving import save, write_last
 
 
@@ -85,7 +88,12 @@ class Recorder:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _keep(self, run: dict[str, Any]) -> None:
+        self._try("saved run", partial(save, self.config, run))
+        for form in formats(self.config):
+            self._try(f"report as {form}", partial(write_pages, self.config, run, form))
+
+    def _try(self, what: str, write: Callable[[], list[Path]]) -> None:
         try:
-            self.written += save(self.config, run)
-        except (BoundcheckError, OSError, ValueError, TypeError) as error:
-            self.unwritten["saved run"] = str(error)
+            self.written += write()
+        except Exception as error:  # whatever it is: the run stands, and so do the other files
+            self.unwritten[what] = str(error) if isinstance(error, BoundcheckError) else repr(error)

@@ -6,16 +6,9 @@ from pathlib import Path
 from typing import Any
 
 
-def seen_from(entry: Mapping[str, Any], folder: Path, *, at: Path | None = None) -> dict[str, Any]:
-    """The entry with every file it names relative to `folder`, with forward slashes.
-
-    Args:
-        entry: a claim's entry of a run.
-        folder: the folder of the file that the entry will stand in.
-        at: the folder that relative names in `entry` start from now; None where it has absolute names alone.
-
-    """
-    return _with_files(entry, lambda file: relative(file if at is None else str(at / file), folder))
+def seen_from(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A claim's entry, which names its files absolutely, with each of them named from `folder`."""
+    return _with_files(entry, lambda file: relative(file, folder))
 
 
 def relative(file: str, folder: Path) -> str:

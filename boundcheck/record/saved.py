@@ -133,13 +133,14 @@ def find_run(which: str, folder: Path, *, here: Path) -> Path:
         BoundcheckError: where there is no such run.
 
     """
+    numbered = which.isascii() and which.isdecimal()
+    if which != LAST and not numbered and _is_file(here / which):
+        return here / which
     saved = saved_runs(folder)
     if which == LAST:
         found = saved
-    elif which.isascii() and which.isdecimal():
+    elif numbered:
         found = [one for one in saved if one.number == int(which)]
-    elif _is_file(here / which):
-        return here / which
     else:
         found = [one for one in saved if one.name == which]
     if not found:
