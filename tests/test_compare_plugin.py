@@ -151,6 +151,10 @@ def test_ini_values_and_a_storage_that_cannot_be_written(pytester: pytest.Pytest
     [
         (["--boundcheck-compare=nowhere"], "no run 'nowhere'"),
         (["--boundcheck-compare"], "no run 'last'"),
+        (
+            ["--boundcheck-compare", "my_claims"],
+            "a folder; expected a run; write `--boundcheck-compare=last my_claims`",
+        ),
         (["--boundcheck-compare=text"], "text is not JSON"),
         (["--boundcheck-compare=spoilt.json"], "the constant 'π' is no rational number"),
         (["--boundcheck-compare=whole.json", "--boundcheck-compare-fail=all"], "expected verdict, tightness:X%"),

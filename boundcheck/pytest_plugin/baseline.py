@@ -65,7 +65,14 @@ def _read(config: pytest.Config, named: str) -> tuple[str, dict[str, Any]]:
     from boundcheck.record import find_run, read_run
     from boundcheck.report.compare import light
 
-    path = find_run(named, storage_path(config), here=config.invocation_params.dir)
+    here = config.invocation_params.dir
+    if (here / named).is_dir():  # `pytest --boundcheck-compare theorems` takes the folder for the run
+        raise BoundcheckError(
+            f"--boundcheck-compare {named}: a folder",
+            expected="a run",
+            remedy=f"write `--boundcheck-compare=last {named}` to compare with the run that was saved last",
+        )
+    path = find_run(named, storage_path(config), here=here)
     return str(path), light(read_run(path))
 
 

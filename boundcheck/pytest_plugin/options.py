@@ -30,7 +30,7 @@ OPTIONS = {
     ),
     "compare-fail": (
         "",
-        "with --boundcheck-compare, let a claim's test fail for a regression: verdict (it passed with another verdict), "
+        "with --boundcheck-compare, let a claim's test fail for a regression: verdict (it passed, and has another verdict now), "
         "tightness:X%% (its worst ratio fell by more than X %%), constant:X%% (a constant's checked value moved in its weaker "
         "direction, or its found value in the stronger one, by more than X %%), with commas between",
     ),
@@ -40,6 +40,14 @@ OPTIONS = {
     ),
 }
 
+METAVARS = {
+    "json": "FILE",
+    "save": "NAME",
+    "storage": "DIR",
+    "compare": "RUN",
+    "compare-fail": "RULES",
+    "report": "FORMATS",
+}
 AUTOSAVE = "keep the run under the commit's id and the time, where --boundcheck-save gives it no other name"
 
 
@@ -48,7 +56,9 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("boundcheck", "checking the bounds of theorems")
     for name, (default, text) in OPTIONS.items():
         unnamed = {"nargs": "?", "const": "last"} if name == "compare" else {}
-        group.addoption(f"--boundcheck-{name}", default=None, metavar=name.upper(), help=text, **unnamed)
+        group.addoption(
+            f"--boundcheck-{name}", default=None, metavar=METAVARS.get(name, name.upper()), help=text, **unnamed
+        )
         parser.addini(ini_name(name), f"default of --boundcheck-{name}", default=default)
     group.addoption("--boundcheck-autosave", action="store_true", default=None, help=AUTOSAVE)
     parser.addini(ini_name("autosave"), "default of --boundcheck-autosave", type="bool", default=False)
