@@ -8,10 +8,10 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix bench clean
+.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix bench wheel-test clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,6 +48,9 @@ planted: $(VENV)/.ready ## bounds wrong by 1e-4 that 50,000 random instances do 
 
 hunts: $(VENV)/.ready ## random search beside the hunt, after the same time, for twenty claims (many minutes)
 	$(BIN)/python tests/campaigns/run_hunt.py
+
+wheel-test: $(VENV)/.ready ## build wheel and sdist, install in a new environment, try it outside the repository (minutes, downloads torch)
+	$(BIN)/python tests/campaigns/run_wheel.py
 
 MUTATED := verdict:test_verdict_lanes.py,test_verdict.py \
 	proof/finding:proof/test_finding_edges.py,proof/test_finding.py \

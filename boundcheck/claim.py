@@ -21,7 +21,7 @@ from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.exact import Exact, exact
+from boundcheck.exact import Exact, exact, symbol
 from boundcheck.problem import Problem, Recipe
 
 
@@ -279,7 +279,7 @@ def form_without(form: str, dropped: str) -> str:
 
 def in_words(rung: Rung) -> str:
     """Such as `c = 1/2, C = 1/4`."""
-    return ", ".join(f"{name} = {value}" for name, value in rung.items()) or "no constants"
+    return ", ".join(f"{symbol(name)} = {value}" for name, value in rung.items()) or "no constants"
 
 
 _CLAIMS: dict[str, Claim] = {}

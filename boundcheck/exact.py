@@ -97,3 +97,8 @@ def constant(
     if scales not in (None, "smaller", "larger"):
         raise BoundcheckError(f"scales={scales!r}", expected='"smaller", "larger" or None')
     return cast("Any", Exact(exact(text), printed=printed, scales=scales, unit=unit))
+
+
+def symbol(name: str) -> str:
+    """A constant's name as statements write it: `c_prime` is c'."""
+    return f"{name.removesuffix('_prime')}'" if name.endswith("_prime") else name

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.exact import Exact, constant, exact
+from boundcheck.exact import Exact, constant, exact, symbol
 
 COMMON = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 
@@ -103,3 +103,7 @@ def test_the_nearest_double_is_within_its_radius(value: Fraction) -> None:
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
 def test_doubles_have_radius_0(value: float) -> None:
     assert Exact(Fraction(value)).nearest() == (value, 0.0)
+
+
+def test_a_primed_constant_is_written_with_its_prime() -> None:
+    assert [symbol(name) for name in ("c", "c_prime", "primed", "prime")] == ["c", "c'", "primed", "prime"]

@@ -32,6 +32,8 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
     A premise is needed where an instance on which all the others hold is proved by two routes to break the claim; else it was not
     shown to be needed. Ctrl-C keeps what was found.
 
+    The exit code is 0 where something was found, 1 where nothing was, 2 where an option is off or no claim's key starts so.
+
     \b
     Example: boundcheck ablate LE-6iii:U LE-7:U
              boundcheck ablate MY-lemma --claims my_claims --minutes 1
@@ -55,7 +57,8 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
         sizes = f"--structures {budget.structures} --lanes {budget.lanes} --steps {budget.steps} --seed {budget.seed}"
         page = ablation_page(entries, f"boundcheck ablate {' '.join(keys)} {sizes}")
         write_bytes(save / "ablations.md", page.encode())
-    click.echo(table or "nothing was found")
+        click.echo(table)
+    click.get_current_context().exit(0 if table else 1)
 
 
 def _ablate(claim: "Claim", budget: "Hunt", save: Path, entries: list[dict[str, Any]]) -> None:

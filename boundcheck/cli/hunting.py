@@ -9,6 +9,7 @@ from boundcheck.cli.budget import budget_options
 from boundcheck.cli.claims import claims_option, load_claims, made, named
 from boundcheck.cli.progress import progress
 from boundcheck.errors import BoundcheckError
+from boundcheck.exact import symbol
 
 if TYPE_CHECKING:
     from boundcheck.claim import Claim
@@ -38,6 +39,8 @@ def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resu
     moves every number of an instance, within what its premises and its class admit; whole numbers stay as they are, and numbers
     that are always of one sign, or shares between 0 and 1, stay so.
 
+    The exit code is 0 where something was found, 1 where nothing was, 2 where an option is off or no claim's key starts so.
+
     \b
     Example: boundcheck hunt LE-8 LE-7:U --structures 8
              boundcheck hunt MY-lemma --claims my_claims --minutes 5
@@ -60,7 +63,8 @@ def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resu
             store_extreme(save / "extremes", claim.key, ended.extreme.to_json())
             found.append((claim, ended.extreme))
         click.echo("interrupted: what was found stands, and --resume goes on from here", err=True)
-    click.echo(_table(found) if found else "nothing was found")
+    if found:  # of each claim without a find the reason was said
+        click.echo(_table(found))
     click.get_current_context().exit(0 if found else 1)
 
 
@@ -115,7 +119,7 @@ def _table(found: "list[tuple[Claim, Extreme]]") -> str:
 
 def _constants(claim: "Claim", one: "Extreme") -> str:
     moved = [
-        f"{name} {exact} -> {needed:.6g}"
+        f"{symbol(name)} {exact} -> {needed:.6g}"
         for name, exact in claim.constants.items()
         if (needed := one.needed(float(exact.value), exact.scales)) is not None
     ]

@@ -6,9 +6,11 @@ from boundcheck.cli.ablating import ablate_claims
 from boundcheck.cli.comparing import compare_runs, list_runs
 from boundcheck.cli.hunting import hunt_claims
 from boundcheck.cli.listing import list_claims
+from boundcheck.cli.new import new_claims
 from boundcheck.cli.replaying import replay_files
 from boundcheck.cli.reporting import report
 from boundcheck.errors import BoundcheckError
+from boundcheck.record.store import one_line
 
 
 class _Group(click.Group):
@@ -19,7 +21,10 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except BoundcheckError as error:
             click.echo(f"boundcheck: {error}", err=True)
-            ctx.exit(2)
+        except click.UsageError as error:
+            asked = error.ctx.command_path if error.ctx else ctx.command_path
+            click.echo(f"boundcheck: {one_line(error.format_message().rstrip('.'))}; see {asked} --help.", err=True)
+        raise click.exceptions.Exit(2)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,5 +36,15 @@ def main() -> None:
     """
 
 
-for command in (list_claims, hunt_claims, ablate_claims, report, compare_runs, list_runs, replay_files):
+commands = (
+    new_claims,
+    list_claims,
+    hunt_claims,
+    ablate_claims,
+    report,
+    compare_runs,
+    list_runs,
+    replay_files,
+)
+for command in commands:
     main.add_command(command)

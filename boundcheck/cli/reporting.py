@@ -10,6 +10,8 @@ import click
 def report(run: Path) -> None:
     """Print the closing table of a saved run again.
 
+    The exit code is 0, or 2 for a file that is no run.
+
     \b
     Example: boundcheck report reports/latest/run.json
     """

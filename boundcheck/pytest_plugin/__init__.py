@@ -8,6 +8,7 @@ before a claim does.
 
 import pytest
 
+from boundcheck.devices import checked_device
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs
 from boundcheck.pytest_plugin.baseline import set_baseline
@@ -17,7 +18,7 @@ from boundcheck.pytest_plugin.collection import (
     pytest_pycollect_makemodule,
 )
 from boundcheck.pytest_plugin.comparing import Comparing
-from boundcheck.pytest_plugin.options import add_options, checked_device, option, profile_of, seed_of
+from boundcheck.pytest_plugin.options import add_options, option, profile_of, seed_of
 from boundcheck.pytest_plugin.pages import formats
 from boundcheck.pytest_plugin.progress import Progress
 from boundcheck.pytest_plugin.recorder import Recorder

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from boundcheck.exact import symbol
+
 if TYPE_CHECKING:
     from boundcheck.claim import Claim
 
@@ -16,7 +18,7 @@ def instance_page(claim: "Claim", shown: Mapping[str, Any]) -> str:
 
     """
     lines = [f"{claim.key} ({claim.stance}; {claim.source})", f"    {claim.statement}"]
-    lines += [f"    with {name} = {exact}" for name, exact in claim.constants.items()]
+    lines += [f"    with {symbol(name)} = {exact}" for name, exact in claim.constants.items()]
     return "\n".join([*lines, "Instance", *(f"    {line}" for line in shown["instance"]), *route_lines(shown)])
 
 
