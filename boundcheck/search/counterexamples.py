@@ -21,6 +21,7 @@ from boundcheck.problem import Problem, Recipe
 from boundcheck.record import readable, store_counterexample
 from boundcheck.rigor import Enclosure
 from boundcheck.search.certify import Certificate
+from boundcheck.search.choices import NAME, seeded
 from boundcheck.search.evidence import Kind, evidence
 from boundcheck.search.instance import OneInstance
 from boundcheck.search.judge import Judge
@@ -189,10 +190,14 @@ class Finder:
             return True
 
         quiet = settings(
-            max_examples=SHRINK_EVALUATIONS, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=SHRINK_EVALUATIONS,
+            database=None,
+            deadline=None,
+            backend=NAME,
+            suppress_health_check=list(HealthCheck),
         )
         # The budget may end the shrink in an exception of Hypothesis's: the last breaking structure stands.
-        with suppress(hypothesis.errors.HypothesisException):
+        with suppress(hypothesis.errors.HypothesisException), seeded(self.seed):
             hypothesis.find(self.claim.over, breaks, settings=quiet, random=Random(self.seed))
         return next(filter(None, (self._simplest_lane(*candidate) for candidate in found[:-4:-1])), None)
 

@@ -9,6 +9,7 @@ import torch
 from hypothesis import HealthCheck, Phase, settings
 
 from boundcheck.claim import Draws
+from boundcheck.search.choices import NAME, seeded
 
 
 @contextmanager
@@ -29,6 +30,8 @@ def one_thread_on(device: str) -> Iterator[None]:
 def over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int) -> None:
     """Let Hypothesis draw `examples` times; no database, no deadline, the user's own settings untouched.
 
+    The same seed gives the same draws, whatever else is imported.
+
     The first exception of `visit` is raised as it is: Hypothesis would run the example again and call it flaky.
     """
     raised: list[Exception] = []
@@ -39,6 +42,7 @@ def over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int
         database=None,
         deadline=None,
         derandomize=False,
+        backend=NAME,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -53,6 +57,7 @@ def over(strategy: Draws, visit: Callable[[Any], None], examples: int, seed: int
         except Exception as error:
             raised.append(error)
 
-    draw()
+    with seeded(seed):
+        draw()
     if raised:
         raise raised[0]
