@@ -96,8 +96,6 @@ def pytest_pycollect_makeitem(obj: object) -> list[pytest.Item] | None:
 
 def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
     def check(request: pytest.FixtureRequest) -> None:
-        # Hypothesis draws numbers that it finds in imported modules, too: a run that compares must not draw others.
-        import boundcheck.report.compare  # noqa: F401
         from boundcheck.outcome import PASSING, Verdict
         from boundcheck.report.terminal import failure
         from boundcheck.search import Options, run_campaign

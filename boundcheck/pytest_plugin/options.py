@@ -11,7 +11,7 @@ from boundcheck.profiles import PROFILES, Climbs, Profile, profile
 OPTIONS = {
     "profile": ("default", f"how hard to look: {', '.join(PROFILES)}"),
     "device": ("cpu", "where to compute: cpu, cuda, cuda:N, or auto for a GPU where there is one"),
-    "seed": ("0", "seed of all draws; the same seed on the same installation gives the same result"),
+    "seed": ("0", "seed of all draws; the same seed and versions give the same result"),
     "budget": ("", "holds to ask of each claim, instead of the profile's number"),
     "hunt": ("", "the climb towards each claim's worst case, STRUCTURESxLANESxSTEPS or off, instead of the profile's"),
     "ablate": (

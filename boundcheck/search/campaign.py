@@ -35,8 +35,8 @@ class Options:
     Attributes:
         profile: the budget.
         device: where tensors live ("cpu", "cuda", "cuda:1").
-        seed: of the draws. The same seed gives the same result on the same installation (Hypothesis also draws numbers it
-            finds in the modules that are imported); what breaks a claim is stored as numbers, not as a seed.
+        seed: of the draws. The same seed gives the same result with the same versions on the same kind of machine; what breaks
+            a claim is stored as numbers, not as a seed.
         counterexamples: folder for what breaks a claim; the tightest instances go into the folder `extremes` beside it.
         command: the command line, for the record.
         ablate: the hunt for each premise taken away in turn (0 structures: none is).
