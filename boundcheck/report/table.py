@@ -8,6 +8,10 @@ from typing import Any, Literal
 Entry = Mapping[str, Any]
 
 
+SILENT = frozenset({"", "-", "0.0 %", "none stated"})
+"""Cells that say nothing."""
+
+
 class Kind(StrEnum):
     """What a column's cells are, so that each format can set them."""
 
@@ -52,6 +56,13 @@ class Table:
         """A paragraph for below the table: what its headers mean."""
         meanings = [f"{column.header}: {column.meaning}." for column in self.columns if column.meaning]
         return " ".join([*meanings, *([self.remark] if self.remark else [])])
+
+    def telling(self) -> "Table":
+        """The same rows without the columns that say nothing of any of them, and without what their headers mean."""
+        if not self.rows:
+            return self
+        columns = zip(self.columns, zip(*self.rows, strict=True), strict=True)
+        return self.only(*(column.header for column, cells in columns if not set(cells) <= SILENT))
 
     def only(self, *headers: str) -> "Table":
         """The same rows with these columns, in this order."""

@@ -69,7 +69,8 @@ def verdict_table(entries: Sequence[Entry]) -> Table | None:
         ]
         for e in entries
     ]
-    return table("Verdicts", VERDICTS, rows, SURPRISE)
+    counted = any("probability" in e["statement"] for e in entries)
+    return table("Verdicts", VERDICTS, rows, SURPRISE if counted else "")
 
 
 def statement_tables(entries: Sequence[Entry]) -> list[Table]:

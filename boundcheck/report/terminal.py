@@ -16,8 +16,9 @@ def closing_page(entries: Sequence[Entry]) -> str:
     """The whole page: verdicts, constants, tightness, refutations, real data, failures."""
     generated = sorted((e for e in entries if e["input"] == "generated"), key=key)
     real = sorted((e for e in entries if e["input"] == "real"), key=key)
+    verdicts = verdict_table(generated)
     pages = [
-        plain(verdict_table(generated), headed=False),
+        plain(verdicts.telling(), headed=False) if verdicts else "",
         plain(constants_table(generated)),
         plain(ranking(generated)),
         ablation_table(entries),

@@ -14,7 +14,7 @@ from boundcheck.report.ablations import premises_taken_away
 from boundcheck.report.counterexamples import enclosures, finding, rungs, side
 from boundcheck.report.findings import papers, place, upshot
 from boundcheck.report.plain import plain
-from boundcheck.report.table import Table
+from boundcheck.report.table import Column, Table
 from boundcheck.report.tables import (
     constants_table,
     premise_table,
@@ -200,3 +200,14 @@ def test_a_row_has_a_cell_for_each_column() -> None:
     assert table is not None
     with pytest.raises(AssertionError):
         dataclasses.replace(table, rows=(("too", "few"),))
+
+
+def test_columns_that_say_nothing_are_left_out_with_their_meaning() -> None:
+    columns = (Column("claim"), Column("rate", meaning="how often"), Column("verdict"))
+    silent = Table("t", columns, (("a", "0.0 %", "HOLDS"), ("b", "-", "HOLDS")))
+    assert [column.header for column in silent.telling().columns] == ["claim", "verdict"]
+    assert silent.telling().rows == (("a", "HOLDS"), ("b", "HOLDS"))
+    assert silent.telling().note == ""
+    heard = Table("t", columns, (("a", "0.0 %", "HOLDS"), ("b", "0.1 %", "HOLDS")))
+    assert heard.telling() == heard
+    assert Table("t", columns, ()).telling().rows == ()
