@@ -8,10 +8,11 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix pages bench clean
+.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix latex pages \
+	bench wheel-test clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +50,9 @@ planted: $(VENV)/.ready ## bounds wrong by 1e-4 that 50,000 random instances do 
 hunts: $(VENV)/.ready ## random search beside the hunt, after the same time, for twenty claims (many minutes)
 	$(BIN)/python tests/campaigns/run_hunt.py
 
+wheel-test: $(VENV)/.ready ## build wheel and sdist, install in a new environment, try it outside the repository (minutes, downloads torch)
+	$(BIN)/python tests/campaigns/run_wheel.py
+
 MUTATED := verdict:test_verdict_lanes.py,test_verdict.py \
 	proof/finding:proof/test_finding_edges.py,proof/test_finding.py \
 	rigor/enclosure:rigor/test_rounding_constants.py \
@@ -73,6 +77,9 @@ constants: $(VENV)/.ready ## find the constants that are needed: reports/constan
 
 appendix: $(VENV)/.ready ## where d_eff and r part ways: reports/appendix-b.md, .svg, .json (two minutes)
 	$(BIN)/python -m boundcheck.theorems.local_edits.experiments.spectra reports
+
+latex: $(VENV)/.ready ## compile the LaTeX report of $(RUN) and of a hostile run with pdflatex; pages as PNG in .boundcheck/latex
+	$(BIN)/python -m tests.campaigns.run_latex $(RUN) --pictures .boundcheck/latex
 
 pages: $(VENV)/.ready ## open the HTML page of RUN in headless Chromium and check it (needs Chromium); screenshots in .boundcheck/pages
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45'

@@ -32,6 +32,8 @@ def ablate_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, **
     A premise is needed where an instance on which all the others hold is proved by two routes to break the claim; else it was not
     shown to be needed. Ctrl-C keeps what was found.
 
+    The exit code is 0 where something was found, 1 where nothing was, 2 where an option is off or no claim's key starts so.
+
     \b
     Example: boundcheck ablate LE-6iii:U LE-7:U
              boundcheck ablate MY-lemma --claims my_claims --minutes 1

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from boundcheck.devices import checked_device
+
 Decorated = Callable[..., Any]
 
 
@@ -22,7 +24,13 @@ def budget_options(*, structures: int, lanes: int, steps: int) -> Callable[[Deco
             "--steps", default=steps, show_default=True, help="Steps of an ascent; a quarter of them to explore."
         ),
         click.option("--seed", default=0, show_default=True, help="Of the structures and the starts."),
-        click.option("--device", default="cpu", show_default=True, help="A torch device."),
+        click.option(
+            "--device",
+            default="cpu",
+            show_default=True,
+            callback=lambda _context, _option, name: checked_device(name),
+            help="cpu, cuda, cuda:N, or auto for a GPU where there is one.",
+        ),
         click.option(
             "--method",
             type=click.Choice(["auto", "gradient", "evolution"]),

@@ -39,6 +39,8 @@ def hunt_claims(keys: tuple[str, ...], paths: tuple[Path, ...], save: Path, resu
     moves every number of an instance, within what its premises and its class admit; whole numbers stay as they are, and numbers
     that are always of one sign, or shares between 0 and 1, stay so.
 
+    The exit code is 0 where something was found, 1 where nothing was, 2 where an option is off or no claim's key starts so.
+
     \b
     Example: boundcheck hunt LE-8 LE-7:U --structures 8
              boundcheck hunt MY-lemma --claims my_claims --minutes 5

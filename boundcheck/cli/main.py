@@ -5,9 +5,11 @@ import click
 from boundcheck.cli.ablating import ablate_claims
 from boundcheck.cli.hunting import hunt_claims
 from boundcheck.cli.listing import list_claims
+from boundcheck.cli.new import new_claims
 from boundcheck.cli.replaying import replay_files
 from boundcheck.cli.reporting import report
 from boundcheck.errors import BoundcheckError
+from boundcheck.record.store import one_line
 
 
 class _Group(click.Group):
@@ -18,7 +20,10 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except BoundcheckError as error:
             click.echo(f"boundcheck: {error}", err=True)
-            ctx.exit(2)
+        except click.UsageError as error:
+            asked = error.ctx.command_path if error.ctx else ctx.command_path
+            click.echo(f"boundcheck: {one_line(error.format_message().rstrip('.'))}; see {asked} --help.", err=True)
+        raise click.exceptions.Exit(2)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,5 +35,5 @@ def main() -> None:
     """
 
 
-for command in (list_claims, hunt_claims, ablate_claims, report, replay_files):
+for command in (new_claims, list_claims, hunt_claims, ablate_claims, report, replay_files):
     main.add_command(command)

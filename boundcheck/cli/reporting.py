@@ -1,11 +1,17 @@
 """`boundcheck report`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from boundcheck.cli.progress import progress
 from boundcheck.errors import BoundcheckError
+
+if TYPE_CHECKING:
+    from boundcheck.report.writing import Told
 
 LAST_RUNS = (Path(".boundcheck/last-run.json"), Path("reports/latest/run.json"))
 
@@ -42,6 +48,8 @@ def report(
 ) -> None:
     """Make a page of a saved run; of the last one where none is named.
 
+    The exit code is 0, or 2 for a file that is no run.
+
     \b
     Example: boundcheck report
              boundcheck report reports/latest/run.json --format html -o pages
@@ -55,16 +63,26 @@ def report(
     if form not in FORMATS:
         raise BoundcheckError(f"--format {form}", expected=f"one of {', '.join(FORMATS)}")
     data = selected(read_run(run or _last_run()), keys=keys, source=source, verdict=verdict)
-    with progress(f"{form} report") as show:
-
-        def told(done: int, total: int, words: str) -> None:
-            show(done, total, words, phase="drawing")
-
+    with _telling(form) as told:
         if folder is None:
             text = page(data, form, title=title, told=told)
         else:
             text = "".join(f"{file}\n" for file in write_report(data, form, folder, title=title, told=told))
     click.echo(text, nl=False)
+
+
+@contextmanager
+def _telling(form: str) -> "Iterator[Told | None]":
+    """Show progress where a page takes long: only the one in HTML does."""
+    if form != "html":
+        yield None
+        return
+    with progress("report") as show:
+
+        def told(done: int, total: int, words: str) -> None:
+            show(done, total, words, phase="drawing")
+
+        yield told
 
 
 def _last_run() -> Path:

@@ -8,6 +8,7 @@ before a claim does.
 
 import pytest
 
+from boundcheck.devices import checked_device
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs
 from boundcheck.pytest_plugin.collection import (
@@ -15,7 +16,7 @@ from boundcheck.pytest_plugin.collection import (
     pytest_pycollect_makeitem,
     pytest_pycollect_makemodule,
 )
-from boundcheck.pytest_plugin.options import OPTIONS, checked_device, option, profile_of, seed_of
+from boundcheck.pytest_plugin.options import OPTIONS, option, profile_of, seed_of
 from boundcheck.pytest_plugin.recorder import Recorder
 
 __all__ = [

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from boundcheck.devices import checked_device
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs
-from boundcheck.pytest_plugin.options import checked_device, command_of, option, profile_of, run_path, seed_of
+from boundcheck.pytest_plugin.options import command_of, option, profile_of, run_path, seed_of
 
 if TYPE_CHECKING:
     from boundcheck.claim import Claim

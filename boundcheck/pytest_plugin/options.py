@@ -53,24 +53,6 @@ def seed_of(config: pytest.Config) -> int:
     return int(text)
 
 
-def checked_device(name: str) -> str:
-    """The device to use. Only a name other than cpu costs the import of torch."""
-    if name == "cpu":
-        return name
-    import torch
-
-    present = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    if name == "auto":
-        return "cuda" if present else "cpu"
-    if name == "cuda" and present:
-        return name
-    if name in present:
-        return name
-    raise BoundcheckError(
-        f"--boundcheck-device={name}", expected=f"one of {', '.join(['cpu', 'auto', *present])} on this machine"
-    )
-
-
 def run_path(config: pytest.Config) -> Path:
     """Where the run is written."""
     chosen = option(config, "json")

@@ -13,6 +13,7 @@ from typing import Any
 import boundcheck
 from boundcheck.errors import BoundcheckError
 from boundcheck.record import provenance
+from boundcheck.record.shape import misfit
 from boundcheck.record.store import read_json, write_json
 
 SCHEMA_VERSION = 5
@@ -51,7 +52,8 @@ def read_run(path: Path) -> dict[str, Any]:
             expected=f"a run with schema_version {SCHEMA_VERSION} and a list of claims",
         )
     schema = json.loads(resources.files("boundcheck.record").joinpath("schema.json").read_text(encoding="utf-8"))
-    whole, entry = set(schema["required"]), set(schema["$defs"]["claim"]["required"])
-    if not whole <= set(run) or not all(isinstance(claim, dict) and entry <= set(claim) for claim in run["claims"]):
-        raise BoundcheckError(f"{path} is not a whole run", expected="what boundcheck/record/schema.json requires")
+    if wrong := misfit(run, schema):
+        raise BoundcheckError(
+            f"{path} is not a whole run ({wrong})", expected="what boundcheck/record/schema.json says"
+        )
     return run

@@ -60,6 +60,14 @@ def _joined(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
+def unbounded(entry: Entry) -> bool:
+    """Whether an inequality is broken although no ratio above 1 was seen: where its larger side is 0 or less there is none."""
+    hunted = entry["hunted"]["ratio"][0] if entry["hunted"] else None
+    seen = max(ratio or 0.0 for ratio in (entry["tightness"]["max"], hunted))
+    broken = entry["violated"] or entry["violated_uncertified"] or entry["counterexample"]
+    return bool(broken) and entry.get("kind") == "inequality" and seen <= 1
+
+
 def papers(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """The entries by the paper they are from, each sorted by key.
 

@@ -9,7 +9,8 @@ UNFINISHED = "The run had not come to its end when this was written: claims are 
 def provenance(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Command, profile, date, versions, commit and machine of a run: what each is called, and what it was."""
     machine, commit = run["machine_info"], run["commit_info"]
-    versions = {"Python": machine.get("python_version"), **(machine.get("versions") or {})}
+    libraries = machine.get("versions")
+    versions = {"Python": machine.get("python_version"), **(libraries if isinstance(libraries, dict) else {})}
     found = [
         ("command", run["command"]),
         ("profile", run["profile"]),

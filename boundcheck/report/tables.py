@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from boundcheck.exact import exact, symbol
 from boundcheck.report.counterexamples import side
-from boundcheck.report.findings import papers, place
+from boundcheck.report.findings import papers, place, unbounded
 from boundcheck.report.table import Column, Entry, Kind, Table, name, number, share, table
 from boundcheck.report.tightness import shown
 
@@ -30,8 +30,9 @@ VERDICTS = (
     Column(
         "tightest",
         Kind.NUMBER,
-        meaning="the largest such ratio drawn (1: attained; a trailing = or not = says whether the declared equality case was "
-        "seen to be one, within error bounds below 1e-9 of the sides)",
+        meaning="the largest such ratio drawn (1: attained; inf: an instance whose larger side is 0 or less breaks it; "
+        "a trailing = or not = says whether the declared equality case was seen to be one, within error bounds below 1e-9 "
+        "of the sides)",
     ),
     Column(
         "hunted",
@@ -61,7 +62,7 @@ def verdict_table(entries: Sequence[Entry]) -> Table | None:
             share(e, e["inconclusive"] - e["at_equality"]),
             share(e, e["at_equality"]),
             number(e["tightness"]["p50"]),
-            number(e["tightness"]["max"]) + {True: " =", False: " not =", None: ""}[e["attained"]],
+            _drawn(e) + {True: " =", False: " not =", None: ""}[e["attained"]],
             _hunted(e),
             _mutants(e),
             _hardest_premise(e),
@@ -115,15 +116,19 @@ def tightest(entry: Entry) -> str:
     if entry["kind"] == "identity":
         return "equation"
     ratios = [entry["tightness"]["max"], *([entry["hunted"]["ratio"][0]] if entry["hunted"] else [])]
-    if entry["hunted"] and entry["hunted"]["ratio"][0] is None:
+    if unbounded(entry) or (entry["hunted"] and entry["hunted"]["ratio"][0] is None):
         return "inf"
     return number(max((ratio for ratio in ratios if ratio is not None), default=None))
 
 
+def _drawn(entry: Entry) -> str:
+    return "inf" if unbounded(entry) else number(entry["tightness"]["max"])
+
+
 def _hardest_premise(entry: Entry) -> str:
-    if not entry["premises"] or not entry["tested"]:
-        return "none stated"
     rates = {p["name"]: p["accepted"] / p["stated"] for p in entry["premises"] if p["stated"]}
+    if not rates:
+        return "none stated"
     hardest = min(rates, key=lambda premise: rates[premise])
     return f"{100 * rates[hardest]:3.0f} %  {hardest}"
 

@@ -60,6 +60,20 @@ def unescaped(latex: str, character: str) -> int:
     return re.sub(r"\\.", "", latex).count(character)
 
 
+def outside_formulas(latex: str) -> str:
+    """What stands in no formula; text within a formula may hold another one, deeper in braces."""
+    kept, opened, depth = "", list[int](), 0
+    for piece in re.findall(r"\\.|(?s:.)", latex):
+        depth += {"{": 1, "}": -1}.get(piece, 0)
+        if piece != "$":
+            kept += "" if opened else piece
+        elif opened and opened[-1] == depth:
+            opened.pop()
+        else:
+            opened.append(depth)
+    return kept
+
+
 def depth_is_balanced(latex: str) -> bool:
     """Whether every brace is closed, and none before it is opened."""
     depth = 0

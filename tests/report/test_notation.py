@@ -127,6 +127,12 @@ def test_a_sum_is_a_sum_and_a_covariance_a_letter() -> None:
             r"the snow \texttt{U+2603} said \textquotedblleft{}na\"{i}ve\textquotedblright{} -{}-{} no",
         ),
         ("one\n\n  two", "one two"),
+        ("∑_{i=1}^n x_i <= n!·max_i x_i", r"$\sum_{i=1}^n\,x_i\le n!\cdot\max_ix_i$"),
+        (
+            "||A x||_2 <= sigma_max(A) ||x||_2",
+            r"$\lvert\lvert A\,x\rvert\rvert_2\le\sigma_{\max}(A)\,\lvert\lvert x\rvert\rvert_2$",
+        ),
+        ("2*x**2 <= eta*grad f(x_t)!", r"$2*x**2\le\eta*\mathrm{grad}\,f(x_t)$!"),
         ("lives in ℝ, ∠ABC", r"lives in $\mathbb{R}$, $\angle\mathrm{ABC}$"),
     ],
 )

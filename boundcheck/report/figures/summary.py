@@ -27,7 +27,7 @@ from boundcheck.report.figures.style import (
     name_axes,
     sheet,
 )
-from boundcheck.report.findings import papers
+from boundcheck.report.findings import papers, unbounded
 from boundcheck.report.table import Entry, name
 
 ROW = 14.0
@@ -71,11 +71,10 @@ def row(entry: Entry) -> Row | None:
     if entry["hunted"]:
         low = entry["hunted"]["ratio"][0]
         hunted = math.inf if low is None else low
-    broken = bool(entry["violated"] or entry["counterexample"])
-    if entry["kind"] == "identity" or not (broken or drawn is not None or hunted is not None):
-        return None
-    if broken and max(drawn or 0.0, hunted or 0.0) <= 1:
+    if unbounded(entry):
         drawn = math.inf
+    if entry["kind"] == "identity" or (drawn is None and hunted is None):
+        return None
     return Row(_short(name(entry)), entry["verdict"], median, drawn, hunted)
 
 

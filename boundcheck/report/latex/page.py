@@ -22,7 +22,7 @@ from boundcheck.report.tables import (
     verdict_table,
 )
 
-IN_PRINT = ("claim", "verdict", "holds", "broken", "vacuous", "inconcl.", "median", "tightest", "hunted", "mutants")
+IN_PRINT = ("claim", "verdict", "holds", "broken", "vacuous", "inconcl.", "median", "tightest", "hunted")
 """The columns of the table of verdicts that fit a page; the premises have a table of their own."""
 
 SCALE = 0.82
@@ -58,6 +58,7 @@ def latex_page(run: Mapping[str, Any], *, title: str | None = None, figure: str 
         *_figures(entries, figure),
         *_group("What holds", statement_tables(holding(generated)), "statements"),
         *_section("Verdicts", _printed(generated), "verdicts"),
+        _meanings(generated),
         *_section("Constants", constants_table(generated), "constants"),
         *_section("Real data", real_table(real), "real"),
         *_section("Premises taken away", premises_taken_away(entries), "ablations"),
@@ -119,6 +120,11 @@ def _figures(entries: Sequence[Entry], figure: str | None) -> list[str]:
 def _how(entries: Sequence[Entry]) -> str:
     kinds = sorted({entry["refuted_by"] for entry in entries} - {None})
     return _listed([rf"\emph{{{words(kind)}}}: {words(HOW_IT_FALLS[kind])}" for kind in kinds])
+
+
+def _meanings(entries: Sequence[Entry]) -> str:
+    verdicts = sorted({Verdict(entry["verdict"]) for entry in entries})
+    return _listed([rf"{words(verdict)}: {words(MEANING[verdict])}." for verdict in verdicts])
 
 
 def _failures(entries: Sequence[Entry]) -> list[str]:

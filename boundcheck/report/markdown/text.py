@@ -5,7 +5,7 @@ import re
 from boundcheck.record.store import one_line
 from boundcheck.report.table import Column, Kind, Table
 
-_INLINE = re.compile(r"[\\`*_\[\]<&|~$]")
+_INLINE = re.compile(r"[\\`*_\[\]|~$]|<(?=[A-Za-z/!?])|&(?=[#A-Za-z])")
 _AT_THE_START = re.compile(r"^(\d{1,9})([.)])|^([-+=#>])")
 
 

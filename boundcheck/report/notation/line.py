@@ -7,7 +7,7 @@ from boundcheck.report.notation.terms import Element, Group, Term
 from boundcheck.report.notation.tokens import BARS, Kind, Token
 from boundcheck.report.notation.vocabulary import CITING, FUNCTIONS, GREEK, PLAIN_WORDS, SYMBOLIC_FUNCTIONS
 
-_PREFIXES = "√∂∇∑∏∫∠¬"
+_PREFIXES = "√∂∇∠¬"
 
 
 def says_something(elements: Sequence[Element]) -> bool:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from boundcheck.report.notation.terms import Element, Group, Script, Term
-from boundcheck.report.notation.tokens import Kind, Token
+from boundcheck.report.notation.tokens import BIG, Kind, Token
 from boundcheck.report.notation.tree import (
     Accent,
     Fenced,
@@ -56,7 +56,7 @@ def _ends_in(nodes: Sequence[Node], kind: type[Operator] | type[Scripts]) -> boo
 
 def _sign(token: Token, *, after_operand: bool) -> Node:
     """An operator in its place, or a character that nobody knows."""
-    if token.kind is Kind.SEPARATOR:
+    if token.kind is Kind.SEPARATOR or token.text == "!":
         return Operator(token.text, "postfix")
     if token.kind in (Kind.OPERATOR, Kind.BAR):
         return Operator(SPELLED.get(token.text, token.text), "infix" if after_operand else "prefix")
@@ -128,6 +128,8 @@ def _atom(token: Token, after_script: bool) -> Node:
     digits = text[len(stem) :]
     if stem in GREEK:
         return _with_digits(Letter(GREEK[stem]), digits)
+    if text in BIG:
+        return Operator(text, "prefix")
     if token.kind is Kind.LETTER:
         return _with_digits(_letter(stem), digits)
     if text in FUNCTIONS:

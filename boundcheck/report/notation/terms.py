@@ -172,9 +172,9 @@ def _script(items: "Sequence[Token | Group]", at: int) -> tuple[Script, int] | N
 
 
 def _is_postfix(items: "Sequence[Token | Group]", at: int) -> bool:
-    """A star with no operand right after it: π*, and neither a*b nor a * b."""
+    """A star with no operand right after it: π*, and neither a*b nor a * b nor a**b."""
     after = items[at + 1] if at + 1 < len(items) else None
-    return not isinstance(after, Group) and _kind(after) not in _OPERANDS and _text(after) != "√"
+    return not isinstance(after, Group) and _kind(after) not in _OPERANDS and _text(after) not in ("√", "*")
 
 
 def _text(item: Token | Group | None) -> str:

@@ -66,11 +66,14 @@ _PATTERNS = (
     (Kind.WORD, rf"{_L}{{2,}}[0-9]*"),
     (Kind.LETTER, rf"[{_LATIN}{_GREEK}][{_MARK}]*[0-9]*"),
     (Kind.OPERATOR, r"<=|>=|!=|==|:=|->"),
+    (Kind.OPERATOR, r"(?<=[\w)])!(?= *[-+*/·<=>≤≥)\]^])"),  # a factorial
 )
 _SCANNER = re.compile("|".join(f"(?P<p{at}>{pattern})" for at, (_, pattern) in enumerate(_PATTERNS)) + r"|(?s:.)")
 
 OPEN, CLOSE = "([{⟨⌊⌈", ")]}⟩⌋⌉"
 BARS = "|‖∥"
+BIG = "∑∏∫"
+"""Signs that take what follows them and carry scripts."""
 _FIXED = (
     dict.fromkeys(OPEN, Kind.OPEN)
     | dict.fromkeys(CLOSE, Kind.CLOSE)
@@ -79,7 +82,7 @@ _FIXED = (
     | dict.fromkeys("′″‴⁗", Kind.PRIME)
     | dict.fromkeys(",;:…", Kind.SEPARATOR)
     | dict.fromkeys("-*/·⋅", Kind.OPERATOR)
-    | dict.fromkeys("∞∅⊤", Kind.LETTER)
+    | dict.fromkeys("∞∅⊤" + BIG, Kind.LETTER)
 )
 
 

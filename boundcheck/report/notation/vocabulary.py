@@ -21,7 +21,7 @@ SYMBOLIC_FUNCTIONS = words(
 )
 """Functions whose name is no English word: `ln 2` is a formula."""
 
-FUNCTIONS = SYMBOLIC_FUNCTIONS | words("min max rank span dim ker sign sgn arg abs softmax mean median")
+FUNCTIONS = SYMBOLIC_FUNCTIONS | words("min max sum rank span dim ker sign sgn arg abs softmax mean median")
 """All functions: of the others, `rank(A)` is a formula and `of rank r` is not."""
 
 PLAIN_WORDS = words(

@@ -1,0 +1,20 @@
+"""Where to compute, by name."""
+
+from boundcheck.errors import BoundcheckError
+
+
+def checked_device(name: str) -> str:
+    """The torch device of that name: cpu, cuda, cuda:N, or auto for a GPU where there is one, else the CPU.
+
+    Only a name other than cpu costs the import of torch. Raises BoundcheckError for one that this machine does not have.
+    """
+    if name == "cpu":
+        return name
+    import torch
+
+    present = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if name == "auto":
+        return "cuda" if present else "cpu"
+    if name in present or (name == "cuda" and present):
+        return name
+    raise BoundcheckError(f"the device {name!r}", expected=f"one of {', '.join(['cpu', 'auto', *present])} here")

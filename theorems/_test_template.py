@@ -1,0 +1,21 @@
+"""Template: it holds, its false neighbour falls, and a constant that is too strong is caught."""
+
+from fractions import Fraction
+
+import pytest
+
+from boundcheck.testing import ClaimFailedError, check_claim
+from boundcheck.theorems._template import template, template_as_printed
+
+
+def test_it_holds() -> None:
+    assert check_claim(template)["verdict"] == "HOLDS"
+
+
+def test_its_neighbour_is_refuted() -> None:
+    assert check_claim(template_as_printed)["verdict"] == "REFUTED"
+
+
+def test_a_stronger_constant_is_caught() -> None:
+    with pytest.raises(ClaimFailedError, match="is VIOLATED"):
+        check_claim(template.with_constants({"c": Fraction("11/10")}))
