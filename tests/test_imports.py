@@ -13,6 +13,7 @@ import pytest
         "import boundcheck.pytest_plugin",
         "import boundcheck.cli",
         "import boundcheck.report",
+        "import boundcheck.report.compare",
         "from boundcheck.record import read_run, write_run",
     ],
 )

@@ -10,8 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from boundcheck.report.compare import Limits, compare
 from tests.user_claims import BAD, PREAMBLE, RIGHT, WRONG, bad_claims
 
+THEOREMS = Path(__file__).parent.parent / "theorems"
 FAST = ("--boundcheck-profile", "fast", "-p", "no:cacheprovider")
 
 
@@ -93,16 +95,36 @@ def test_bad_option_is_a_usage_error(pytester: pytest.Pytester, option: str, val
     result.stderr.fnmatch_lines([f"*{words}*"])
 
 
-def test_xdist_gives_the_same_entries_as_a_serial_run(pytester: pytest.Pytester) -> None:
-    pytester.mkdir("my_claims")
-    (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT + WRONG)
-    run(pytester, "my_claims", *FAST, "--boundcheck-json", "serial/run.json")
-    run(pytester, "my_claims", *FAST, "--boundcheck-json", "split/run.json", "-n", "2")
+SHIPPED = (
+    ("kl_geometry", "AC-sandwich:upper or AC-sandwich:lower"),
+    ("subspace_rotation", "AC-B1:printed"),
+    ("theorem_4_1", "AC-A3:upper"),
+)
+"""Files of theorems/alignment_collapse and quick claims in them: some hold, with a constant and a hunt, and one falls."""
+
+
+@pytest.mark.parametrize("whose", ["a user's", "shipped"])
+def test_two_workers_give_the_same_entries_as_a_serial_run(pytester: pytest.Pytester, whose: str) -> None:
+    """Verdicts, counts, constants, scatter, premises, files: all but how long it took and the command."""
+    if whose == "shipped":
+        files = [str(THEOREMS / "alignment_collapse" / f"{name}.py") for name, _ in SHIPPED]
+        args = (*files, "-k", " or ".join(words for _, words in SHIPPED))
+    else:
+        pytester.mkdir("my_claims")
+        (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT + WRONG)
+        args = ("my_claims",)
+    run(pytester, *args, *FAST, "--boundcheck-json", "serial/run.json")
+    run(pytester, *args, *FAST, "--boundcheck-json", "split/run.json", "-n", "2")
     one, two = saved(pytester.path / "serial" / "run.json"), saved(pytester.path / "split" / "run.json")
+    assert len(one["claims"]) == (4 if whose == "shipped" else 2)
+    assert any(len(entry["scatter"]) > 100 for entry in one["claims"])
     changing = {"seconds", "command"}
     assert [{k: v for k, v in e.items() if k not in changing} for e in one["claims"]] == [
         {k: v for k, v in e.items() if k not in changing} for e in two["claims"]
     ]
+    comparison = compare(one, two, Limits.parse("tightness:0%,constant:0%,verdict"))
+    assert not comparison.changed
+    assert not comparison.regressions
 
 
 def test_claims_beside_ordinary_tests_are_collected_once(pytester: pytest.Pytester) -> None:

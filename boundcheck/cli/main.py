@@ -3,6 +3,7 @@
 import click
 
 from boundcheck.cli.ablating import ablate_claims
+from boundcheck.cli.comparing import compare_runs, list_runs
 from boundcheck.cli.hunting import hunt_claims
 from boundcheck.cli.listing import list_claims
 from boundcheck.cli.new import new_claims
@@ -35,5 +36,15 @@ def main() -> None:
     """
 
 
-for command in (new_claims, list_claims, hunt_claims, ablate_claims, report, replay_files):
+commands = (
+    new_claims,
+    list_claims,
+    hunt_claims,
+    ablate_claims,
+    report,
+    compare_runs,
+    list_runs,
+    replay_files,
+)
+for command in commands:
     main.add_command(command)

@@ -11,13 +11,18 @@ import pytest
 from boundcheck.devices import checked_device
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs
+from boundcheck.pytest_plugin.baseline import set_baseline
 from boundcheck.pytest_plugin.collection import (
     pytest_collect_file,
     pytest_pycollect_makeitem,
     pytest_pycollect_makemodule,
 )
-from boundcheck.pytest_plugin.options import OPTIONS, option, profile_of, seed_of
+from boundcheck.pytest_plugin.comparing import Comparing
+from boundcheck.pytest_plugin.options import add_options, option, profile_of, seed_of
+from boundcheck.pytest_plugin.pages import formats
+from boundcheck.pytest_plugin.progress import Progress
 from boundcheck.pytest_plugin.recorder import Recorder
+from boundcheck.pytest_plugin.saving import check_saving
 
 __all__ = [
     "pytest_addoption",
@@ -38,11 +43,8 @@ MARKERS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, and an ini value `boundcheck_NAME` for each."""
-    group = parser.getgroup("boundcheck", "checking the bounds of theorems")
-    for name, (default, text) in OPTIONS.items():
-        group.addoption(f"--boundcheck-{name}", default=None, metavar=name.upper(), help=text)
-        parser.addini(f"boundcheck_{name}", f"default of --boundcheck-{name}", default=default)
+    """The options, and an ini value for each."""
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,7 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
         seed_of(config)
         checked_device(option(config, "device"))
         Climbs.parse(option(config, "ablate"))
+        check_saving(config)
+        formats(config)
+        set_baseline(config)
     except BoundcheckError as error:
         raise pytest.UsageError(str(error)) from None
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(config, chosen), "boundcheck-recorder")
+        recorder = Recorder(config, chosen)
+        config.pluginmanager.register(recorder, "boundcheck-recorder")
+        config.pluginmanager.register(Comparing(config, recorder), "boundcheck-comparing")
+        config.pluginmanager.register(Progress(), "boundcheck-progress")

@@ -12,6 +12,8 @@ import pytest
 from boundcheck.devices import checked_device
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs
+from boundcheck.pytest_plugin.baseline import regressions_of
+from boundcheck.pytest_plugin.figures import properties
 from boundcheck.pytest_plugin.options import command_of, option, profile_of, run_path, seed_of
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def pytest_pycollect_makeitem(obj: object) -> list[pytest.Item] | None:
 
 def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
     def check(request: pytest.FixtureRequest) -> None:
+        # Hypothesis draws numbers that it finds in imported modules, too: a run that compares must not draw others.
+        import boundcheck.report.compare  # noqa: F401
         from boundcheck.outcome import PASSING, Verdict
         from boundcheck.report.terminal import failure
         from boundcheck.search import Options, run_campaign
@@ -108,9 +112,13 @@ def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
             ablate=Climbs.parse(option(config, "ablate")),
         )
         entry = run_campaign(claim, options)
-        request.node.user_properties.append((PROPERTY, json.dumps(entry)))
-        if Verdict(entry["verdict"]) not in PASSING:
-            pytest.fail(failure(entry), pytrace=False)
+        request.node.user_properties += [
+            (PROPERTY, json.dumps(entry)),
+            *properties(entry, run_path(config).parent),
+        ]
+        wrong = [] if Verdict(entry["verdict"]) in PASSING else [failure(entry)]
+        if wrong := wrong + regressions_of(config, entry):
+            pytest.fail("\n".join(wrong), pytrace=False)
 
     check.__doc__ = claim.statement
     return check

@@ -19,13 +19,65 @@ OPTIONS = {
         "take each premise away in turn and hunt what is left, STRUCTURESxLANESxSTEPS (minutes a claim) or off",
     ),
     "json": ("", "file to write the run to (default: .boundcheck/last-run.json below the root directory)"),
+    "save": (
+        "",
+        "keep the run, under this name, as NNNN_NAME.json among the saved runs (`boundcheck runs` lists them)",
+    ),
+    "storage": ("", "folder of saved runs (default: .boundcheck/runs below the root directory)"),
+    "compare": (
+        "",
+        "compare with this run: a file, the number or name of a saved run, or last, which is also meant where nothing is named",
+    ),
+    "compare-fail": (
+        "",
+        "with --boundcheck-compare, let a claim's test fail for a regression: verdict (it passed, and has another verdict now), "
+        "tightness:X%% (its worst ratio fell by more than X %%), constant:X%% (a constant's checked value moved in its weaker "
+        "direction, or its found value in the stronger one, by more than X %%), with commas between",
+    ),
+    "report": (
+        "",
+        "write pages of the run into the folder report/ beside its file: html, latex, markdown, json, with commas",
+    ),
 }
+
+METAVARS = {
+    "json": "FILE",
+    "save": "NAME",
+    "storage": "DIR",
+    "compare": "RUN",
+    "compare-fail": "RULES",
+    "report": "FORMATS",
+}
+AUTOSAVE = "keep the run under the commit's id and the time, where --boundcheck-save gives it no other name"
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """The options, and an ini value `boundcheck_NAME` for each."""
+    group = parser.getgroup("boundcheck", "checking the bounds of theorems")
+    for name, (default, text) in OPTIONS.items():
+        unnamed = {"nargs": "?", "const": "last"} if name == "compare" else {}
+        group.addoption(
+            f"--boundcheck-{name}", default=None, metavar=METAVARS.get(name, name.upper()), help=text, **unnamed
+        )
+        parser.addini(ini_name(name), f"default of --boundcheck-{name}", default=default)
+    group.addoption("--boundcheck-autosave", action="store_true", default=None, help=AUTOSAVE)
+    parser.addini(ini_name("autosave"), "default of --boundcheck-autosave", type="bool", default=False)
+
+
+def ini_name(name: str) -> str:
+    """The name of an option in the ini file."""
+    return f"boundcheck_{name.replace('-', '_')}"
 
 
 def option(config: pytest.Config, name: str) -> str:
     """What the command line says of an option, else the ini file, else its default."""
     given = config.getoption(f"--boundcheck-{name}")
-    return str(given if given is not None else config.getini(f"boundcheck_{name}"))
+    return str(given if given is not None else config.getini(ini_name(name)))
+
+
+def autosaves(config: pytest.Config) -> bool:
+    """Whether runs are kept that nobody named."""
+    return bool(config.getoption("--boundcheck-autosave") or config.getini(ini_name("autosave")))
 
 
 def profile_of(config: pytest.Config) -> Profile:
@@ -57,6 +109,12 @@ def run_path(config: pytest.Config) -> Path:
     """Where the run is written."""
     chosen = option(config, "json")
     return Path(config.invocation_params.dir, chosen) if chosen else config.rootpath / ".boundcheck" / "last-run.json"
+
+
+def storage_path(config: pytest.Config) -> Path:
+    """Where runs are saved."""
+    chosen = option(config, "storage")
+    return Path(config.invocation_params.dir, chosen) if chosen else config.rootpath / ".boundcheck" / "runs"
 
 
 def command_of(config: pytest.Config) -> str:

@@ -3,7 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from boundcheck.record.locations import relative, seen_from
 from boundcheck.record.run import Entry, make_run, read_run, write_run
+from boundcheck.record.saved import (
+    LAST,
+    STORAGE,
+    Saved,
+    automatic_name,
+    checked_name,
+    find_run,
+    save_run,
+    saved_runs,
+)
 from boundcheck.record.store import keep_out_of_git, read_json, store_counterexample, store_extreme, write_json
 
 if TYPE_CHECKING:
@@ -34,12 +45,18 @@ _HOME = {
 }
 
 __all__ = [
+    "LAST",
+    "STORAGE",
     "Ball",
     "Counterexample",
     "Entry",
     "Kind",
     "Route",
+    "Saved",
     "Screening",
+    "automatic_name",
+    "checked_name",
+    "find_run",
     "keep_out_of_git",
     "make_run",
     "parse_counterexample",
@@ -47,6 +64,10 @@ __all__ = [
     "read_json",
     "read_run",
     "readable",
+    "relative",
+    "save_run",
+    "saved_runs",
+    "seen_from",
     "storable",
     "store_counterexample",
     "store_extreme",

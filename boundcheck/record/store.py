@@ -29,7 +29,9 @@ LARGEST = 64 * 2**20
 STALE_SECONDS = 3600.0
 """After so long a temporary file belongs to nobody any more: its writer was killed."""
 
-_UNFINISHED = ".unfinished-"
+UNFINISHED = ".unfinished-"
+"""How the name of a temporary file begins."""
+
 _LONGEST_NUMBER = 400
 _MOST_VALUES = 3_000_000
 _DEEPEST = 64
@@ -55,7 +57,7 @@ def keep_out_of_git(path: Path) -> None:
     """Make the folder .boundcheck that holds `path`, if one does, with a .gitignore: what is in it is local."""
     for folder in (path, *path.parents):
         if folder.name == ".boundcheck":
-            _make_folder(folder)
+            make_folder(folder)
             (folder / ".gitignore").write_text("*\n", encoding="utf-8")
             return
 
@@ -74,7 +76,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     """
     try:
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _sweep(path.parent)
         with _open_folder(path.parent) as folder:
             _write_beside(path, content)
@@ -86,7 +88,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def _write_beside(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         try:
             rest = memoryview(content)
@@ -103,7 +105,7 @@ def _write_beside(path: Path, content: bytes) -> None:
         raise
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """The folder with its parents. A new one is flushed into the one above: else a power cut takes it and all that is in it."""
     missing = []
     at = folder
@@ -146,7 +148,7 @@ def _sweep(folder: Path) -> None:
     """Remove what writers left that were killed long ago. Nothing depends on it, so nothing is said where it fails."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(_UNFINISHED):
+            if entry.name.startswith(UNFINISHED):
                 with suppress(OSError):
                     if time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE_SECONDS:
                         os.unlink(entry.path)  # of a link only the link; a folder stays

@@ -1,0 +1,51 @@
+"""Where a run goes: the file of the last run, and the saved runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boundcheck.pytest_plugin.options import autosaves, option, run_path, storage_path
+
+
+def check_saving(config: pytest.Config) -> None:
+    """Raises BoundcheckError for a name that no run can be saved under."""
+    if name := option(config, "save"):
+        from boundcheck.record import checked_name
+
+        checked_name(name)
+
+
+def write_last(config: pytest.Config, run: dict[str, Any]) -> Path:
+    """Write the run over the last one.
+
+    Args:
+        config: says where.
+        run: its entries name their files absolutely.
+
+    Raises:
+        BoundcheckError, OSError, ValueError, TypeError: where it cannot be written.
+
+    """
+    from boundcheck.record import keep_out_of_git, write_run
+
+    path = run_path(config)
+    keep_out_of_git(path)
+    write_run(path, placed(run, path.parent))
+    return path
+
+
+def save(config: pytest.Config, run: dict[str, Any]) -> list[Path]:
+    """Keep the run among the saved ones, if that was asked for. Raises as `write_last` does."""
+    from boundcheck.record import automatic_name, save_run
+
+    name = option(config, "save") or (automatic_name(run) if autosaves(config) else "")
+    folder = storage_path(config)
+    return [save_run(folder, name, placed(run, folder))] if name else []
+
+
+def placed(run: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The run as a file in this folder has it: what it names is named from there."""
+    from boundcheck.record import seen_from
+
+    return run | {"claims": [seen_from(entry, folder) for entry in run["claims"]]}
