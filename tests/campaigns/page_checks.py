@@ -36,15 +36,15 @@ OUTLINE = """() => {
   return found;
 }"""
 
-WIDTH = """() => {
+WIDTH = """(width) => {
   for (const d of document.querySelectorAll("details")) d.open = true;
   const page = document.scrollingElement;
-  const found = page.scrollWidth <= innerWidth ? [] : [`the page is ${page.scrollWidth} wide, the window ${innerWidth}`];
+  const found = page.scrollWidth <= width ? [] : [`the page is ${page.scrollWidth} wide, the window ${width}`];
   for (const e of document.querySelectorAll("main *")) {
-    if (e.closest(".scroll") || e.closest("svg") || getComputedStyle(e).position === "absolute") continue;
+    if (e.closest(".scroll, .fit") || e.closest("svg") || getComputedStyle(e).position === "absolute") continue;
     if (e.closest("thead") && e.closest(".stack")) continue;
     const right = e.getBoundingClientRect().right;
-    if (right > innerWidth + 1) found.push(`${e.tagName} reaches to ${right}: ${e.textContent.slice(0, 60)}`);
+    if (right > width + 1) found.push(`${e.tagName} reaches to ${right}: ${e.textContent.slice(0, 60)}`);
   }
   for (const d of document.querySelectorAll("details")) d.open = false;
   return found;
@@ -130,7 +130,7 @@ def checks_for(name: str, window: Any, run: dict[str, Any], out: Path) -> Iterat
 def static_checks(window: Any) -> Iterator[Checked]:
     """What can be seen without touching anything."""
     yield f"text contrast at least {CONTRAST}", window.evaluate(CONTRASTS, CONTRAST)
-    yield "nothing is wider than the window", window.evaluate(WIDTH)
+    yield "nothing is wider than the window", window.evaluate(WIDTH, window.viewport_size["width"])
     yield "ids are unique, and what is referred to exists", window.evaluate(IDS)
     yield "headings, landmarks, named figures", window.evaluate(OUTLINE)
 

@@ -179,6 +179,14 @@ TOOTHLESS: Entry = HOLDS | {
     "mutants": {"caught": [], "lived": ["half"]},
 }
 
+UNDRAWN: Entry = {
+    "scatter": [],
+    "hunted": None,
+    "tightness": {"p50": None, "max": None, "histogram": None},
+    "kind": "identity",
+}
+"""An entry with this has no figure: what is asked is of its text."""
+
 KINDS = [HOLDS, REFUTED, CORRECTED, LADDER, IDENTITY, REAL, ERROR, ABLATED, TOOTHLESS]
 
 

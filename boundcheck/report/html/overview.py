@@ -16,7 +16,6 @@ class Overview:
     refuted: list[Section]
     failing: list[Section]
     informs: list[Section]
-    tested: int
     true_tested: int
     true_broken: int
 
@@ -35,7 +34,6 @@ def overview(sections: Sequence[Section]) -> Overview:
         refuted=among(REFUTED),
         failing=among(OPEN, FAILS),
         informs=among(INFORMS),
-        tested=sum(section.entry["tested"] for section in sections),
         true_tested=sum(section.entry["tested"] for section in true),
         true_broken=sum(section.broken for section in true),
     )

@@ -17,7 +17,7 @@ from boundcheck.report.html.counterexamples import replay_command
 from boundcheck.report.html.overview import overview
 from boundcheck.report.html.pictures import overall
 from boundcheck.report.html.provenance import provenance
-from boundcheck.report.html.text import sentence, typeset, visible
+from boundcheck.report.html.text import quantity, sentence, typeset, visible
 
 Told = Callable[[int, int, str], None]
 """Hears of progress: how many claims are drawn, of how many, and the one that is next."""
@@ -78,6 +78,7 @@ def _environment() -> jinja2.Environment:
         "hunted_ratio": numbers.hunted_ratio,
         "duration": numbers.duration,
         "typeset": typeset,
+        "quantity": quantity,
         "sentence": sentence,
         "measured": lambda reason: reason.replace("_", " "),
         "meaning": groups.meaning,

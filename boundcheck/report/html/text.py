@@ -7,6 +7,7 @@ from markupsafe import Markup
 from boundcheck.report.notation import mathml
 
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_MATH = re.compile("<math[ >].*?</math>", re.DOTALL)
 _LATE = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
@@ -25,8 +26,8 @@ def visible(value: object) -> object:
 
 
 def typeset(statement: str) -> Markup:
-    """A statement with its formulas typeset."""
-    return Markup(mathml(str(visible(statement))))
+    """A statement with its formulas typeset, each in a box that scrolls where a narrow window is too small for it."""
+    return Markup(_MATH.sub(r'<span class="fit">\g<0></span>', mathml(str(visible(statement)))))
 
 
 def sentence(text: str) -> Markup:
@@ -36,6 +37,16 @@ def sentence(text: str) -> Markup:
     (Markup('56 of 384 instances break it.'), Markup('So.'))
     """
     return typeset(text.rstrip().rstrip(".") + ".")
+
+
+def quantity(name: str) -> Markup:
+    """What was enclosed: a side, or the margin of a premise, without the quotes that its name comes in.
+
+    >>> quantity("premise 'easy'"), quantity("larger side")
+    (Markup('premise: easy'), Markup('larger side'))
+    """
+    found = re.fullmatch(r"premise (['\"])(.*)\1", name, re.DOTALL)
+    return Markup("premise: ") + typeset(found[2]) if found else typeset(name)
 
 
 def _named(found: re.Match[str]) -> str:
