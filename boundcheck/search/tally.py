@@ -63,7 +63,9 @@ class Tally:
             decided |= judgement.status == int(Status.PREMISE_UNVERIFIED)
         if not judgement.identity:
             # Where both sides agree within sharp enclosures the bound is attained: a ratio of 1, whatever the last bits say.
-            ratios = torch.where(judgement.equal(), 1.0, judgement.tightness())[decided | judgement.equal()]
+            # Where the claim holds, a ratio above 1 is the middle of enclosures that round up.
+            ratios = torch.where(judgement.held(), judgement.tightness().clamp(max=1.0), judgement.tightness())
+            ratios = torch.where(judgement.equal(), 1.0, ratios)[decided | judgement.equal()]
             self.ratios.append(ratios[~ratios.isnan()].cpu().numpy())
         self._sample(judgement, decided)
 

@@ -111,7 +111,7 @@ def movement_le_straight(p: FineTuning, share: Tensor = constant(1, scales="larg
     source=OUTSIDE,
     stance=Stance.PROVED,
     over=curved_tunings(),
-    mutants={"nine tenths": {"share": "9/10"}},
+    mutants={"seven tenths": {"share": "7/10"}},
     group=CURVED,
 )
 def outside_le_straight(
