@@ -27,6 +27,9 @@ ONLY_HUNTED = (
     "what is meant as a premise, or in the problem's `admissible`."
 )
 
+REPEATED = 3
+"""So many times the profile's examples are drawn at most, until there are that many different ones."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -115,13 +118,14 @@ class _Campaign:
         """Draw structures until the tally is done or the budget is spent."""
 
         def visit(drawn: Any) -> None:
-            if self._seen_enough() or self._again(drawn):
+            if self.tally.drawn >= most or self._seen_enough() or self._again(drawn):
                 return
             self.tally.drawn += 1
             for first in self._offsets(drawn):
                 self._count(drawn, first)
 
-        over(self.claim.over, visit, self.options.profile.examples, self.options.seed)
+        most = self.options.profile.examples
+        over(self.claim.over, visit, REPEATED * most, self.options.seed)
 
     def _seen_enough(self) -> bool:
         return self.tally.done(self.options.profile) and self.ladder.climbed
