@@ -163,3 +163,9 @@ def test_files_are_written_in_the_place_of_earlier_ones(tmp_path: Path) -> None:
 def test_no_condition_chooses_all_even_of_none() -> None:
     assert selected(run())["claims"] == []
     assert selected(run(*ALL))["claims"] == list(ALL)
+
+
+def test_a_terminal_is_told_that_a_run_is_unfinished(tmp_path: Path) -> None:
+    for finished in (True, False):
+        write_run(tmp_path / "run.json", run(ENTRY, finished=finished))
+        assert ("claims are missing" in call(tmp_path / "run.json").output) is not finished

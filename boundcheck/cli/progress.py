@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
+from boundcheck.record.store import one_line
+
 SECONDS = 10.0
 """Without a terminal a line is written so often at most, and whenever something new begins."""
 
@@ -29,11 +31,13 @@ def progress(title: str, stream: TextIO | None = None) -> Iterator[Shown]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[words]}"), console=Console(file=out), transient=True) as bar:
+    with Progress(
+        *columns, TextColumn("{task.fields[words]}", markup=False), console=Console(file=out), transient=True
+    ) as bar:
         task = bar.add_task(title, total=None, words="")
 
         def show(done: int, total: int, words: str, *, phase: str) -> None:
-            bar.update(task, completed=min(done, total), total=total, words=f"{words}; {phase}")
+            bar.update(task, completed=min(done, total), total=total, words=one_line(f"{words}; {phase}"))
 
         yield show
 
@@ -48,5 +52,6 @@ class _Plain:
         if phase == self._phase and now - self._last < SECONDS:
             return
         self._last, self._phase = now, phase
-        self._out.write(f"{self._title}: {min(100, 100 * done // max(total, 1)):3d} %, {words}; {phase}\n")
+        line = f"{self._title}: {min(100, 100 * done // max(total, 1)):3d} %, {words}; {phase}"
+        self._out.write(f"{one_line(line)}\n")
         self._out.flush()

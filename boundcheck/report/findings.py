@@ -61,11 +61,18 @@ def _joined(words: Sequence[str]) -> str:
 
 
 def unbounded(entry: Entry) -> bool:
-    """Whether an inequality is broken although no ratio above 1 was seen: where its larger side is 0 or less there is none."""
+    """Whether an inequality is broken although no ratio above 1 was seen: where its larger side is 0 or less there is none.
+
+    A ratio of exactly 1 may be one above 1 that a float does not tell from it: it is no sign of such a side by itself.
+    """
     hunted = entry["hunted"]["ratio"][0] if entry["hunted"] else None
     seen = max(ratio or 0.0 for ratio in (entry["tightness"]["max"], hunted))
     broken = entry["violated"] or entry["violated_uncertified"] or entry["counterexample"]
-    return bool(broken) and entry.get("kind") == "inequality" and seen <= 1
+    return (
+        bool(broken)
+        and entry.get("kind") == "inequality"
+        and (seen < 1 or (seen == 1 and entry["refuted_by"] == "order"))
+    )
 
 
 def papers(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

@@ -93,4 +93,14 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def share(entry: Entry, count: int) -> str:
     """A count in per cent of the instances tested."""
-    return f"{100 * count / entry['tested']:.1f} %" if entry["tested"] else "-"
+    return percent(count, entry["tested"])
+
+
+def percent(part: int, whole: int, decimals: int = 1) -> str:
+    """Per cent; only none of them reads 0, and only all of them 100."""
+    if not whole:
+        return "-"
+    step, shown = 10.0**-decimals, f"{100 * part / whole:.{decimals}f}"
+    if part and not float(shown):
+        return f"< {step:g} %"
+    return f"> {100 - step:.{decimals}f} %" if part < whole and float(shown) == 100 else f"{shown} %"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from boundcheck.exact import exact, symbol
 from boundcheck.report.counterexamples import side
 from boundcheck.report.findings import papers, place, unbounded
-from boundcheck.report.table import Column, Entry, Kind, Table, name, number, share, table
+from boundcheck.report.table import Column, Entry, Kind, Table, name, number, percent, share, table
 from boundcheck.report.tightness import shown
 
 CLAIM = Column("claim", Kind.KEY)
@@ -127,11 +127,11 @@ def _drawn(entry: Entry) -> str:
 
 
 def _hardest_premise(entry: Entry) -> str:
-    rates = {p["name"]: p["accepted"] / p["stated"] for p in entry["premises"] if p["stated"]}
-    if not rates:
+    stated = [p for p in entry["premises"] if p["stated"]]
+    if not stated:
         return "none stated"
-    hardest = min(rates, key=lambda premise: rates[premise])
-    return f"{100 * rates[hardest]:3.0f} %  {hardest}"
+    hardest = min(stated, key=lambda p: p["accepted"] / p["stated"])
+    return f"{percent(hardest['accepted'], hardest['stated'], decimals=0):>5}  {hardest['name']}"
 
 
 def _hunted(entry: Entry) -> str:
@@ -181,7 +181,7 @@ def _gap(constant: Entry) -> str:
 def premise_table(entries: Sequence[Entry]) -> Table | None:
     """How many of the instances that stated a premise met it, for the premises that not all met."""
     rows = [
-        [name(e), p["name"], f"{p['accepted']:,}", f"{p['stated']:,}", f"{100 * p['accepted'] / p['stated']:.1f} %"]
+        [name(e), p["name"], f"{p['accepted']:,}", f"{p['stated']:,}", percent(p["accepted"], p["stated"])]
         for e in entries
         for p in e["premises"]
         if p["accepted"] < p["stated"]

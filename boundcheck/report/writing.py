@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.record.store import one_line, write_bytes
+from boundcheck.report.provenance import UNFINISHED
 
 Run = Mapping[str, Any]
 
@@ -74,7 +75,8 @@ def _terminal(run: Run, title: str | None) -> str:
     from boundcheck.report.terminal import closing_page
 
     origin = f"profile {run['profile']}, {run['datetime']}, boundcheck {run['version']}: {run['command']}"
-    parts = [*([title] if title else []), closing_page(run["claims"]), origin]
+    unfinished = [] if run["finished"] else [UNFINISHED]
+    parts = [*([title] if title else []), *unfinished, closing_page(run["claims"]), origin]
     return "\n".join(one_line(line) for line in "\n\n".join(parts).split("\n")) + "\n"
 
 

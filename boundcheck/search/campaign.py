@@ -2,7 +2,6 @@
 
 import time
 import traceback
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,10 +131,13 @@ class _Campaign:
 
     def _again(self, drawn: Any) -> bool:
         """Whether this recipe was drawn before: the same lanes are no new evidence."""
-        if not isinstance(drawn, Recipe) or not isinstance(drawn, Hashable):
+        if not isinstance(drawn, Recipe):
             return False
-        again = drawn in self._seen
-        self._seen.add(drawn)
+        try:
+            again = drawn in self._seen
+            self._seen.add(drawn)
+        except TypeError:  # a frozen dataclass with a list in it has a hash by its type, but none by its value
+            return False
         return again
 
     def _offsets(self, drawn: Any) -> list[int]:

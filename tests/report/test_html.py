@@ -11,6 +11,7 @@ import pytest
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.report.html import html_page
+from boundcheck.report.html.numbers import hunted_ratio
 from tests.report.samples import CORRECTED, HOLDS, IDENTITY, KINDS, LADDER, REFUTED, UNDRAWN, run_of
 from tests.report.xhtml import XHTML, by_id, parsed, said, section_of
 
@@ -189,3 +190,16 @@ def test_a_histogram_whose_counts_have_no_edges_is_refused() -> None:
     odd = HOLDS | {"tightness": {"p50": 0.5, "max": 0.9, "histogram": {"edges": [0.0, 1.0], "counts": [1, 2, 3]}}}
     with pytest.raises(BoundcheckError, match="3 counts and 2 edges"):
         html_page(run_of(odd))
+
+
+@pytest.mark.parametrize(("proved", "uncertified", "words"), [(0, 0, "none"), (2, 0, "2"), (0, 3, "3"), (2, 3, "5")])
+def test_the_summary_counts_what_broke_of_what_is_said_to_be_true(proved: int, uncertified: int, words: str) -> None:
+    broken = HOLDS | {"verdict": "VIOLATED", "violated": proved, "violated_uncertified": uncertified}
+    text = " ".join("".join(parsed(html_page(run_of(broken, CORRECTED, REFUTED))).itertext()).split())
+    assert f" {words} broke one." in text
+
+
+def test_a_hunt_without_a_larger_side_is_infinite() -> None:
+    assert hunted_ratio(None) == "–"
+    assert hunted_ratio({"ratio": [None, None]}) == "∞"
+    assert hunted_ratio({"ratio": [0.5, 0.6]}) == "0.5"

@@ -177,3 +177,7 @@ def test_fragments_say_where_they_come_from() -> None:
 def test_a_control_code_is_shown_and_not_sent() -> None:
     assert one_line("\x1b") == r"\x1b"
     assert code("\x1b[31m") == r"\texttt{\textbackslash{}x1b[31m}"
+
+
+def test_rungs_are_shown_of_a_ladder_that_still_stands() -> None:
+    assert "still stands" in latex_page(run(FALSE | {"verdict": "UNREFUTED", "shown": None}))

@@ -211,3 +211,35 @@ def test_columns_that_say_nothing_are_left_out_with_their_meaning() -> None:
     heard = Table("t", columns, (("a", "0.0 %", "HOLDS"), ("b", "0.1 %", "HOLDS")))
     assert heard.telling() == heard
     assert Table("t", columns, ()).telling().rows == ()
+
+
+def test_a_few_instances_are_never_rounded_away() -> None:
+    few = ENTRY | {
+        "tested": 50_000,
+        "held": 49_990,
+        "vacuous": 0,
+        "unverified": 0,
+        "inconclusive": 12,
+        "at_equality": 2,
+    }
+    few |= {"premises": [{"name": "hard", "accepted": 49_999, "stated": 50_000}]}
+    table = verdict_table([few])
+    assert table is not None
+    assert cells(table.telling(), "inconcl.") == ["< 0.1 %"]
+    assert cells(table.telling(), "at equality") == ["< 0.1 %"]
+    assert cells(table.telling(), "hardest premise") == ["> 99 %  hard"]
+    assert cells(premise_table([few]), "rate") == ["> 99.9 %"]
+    assert cells(verdict_table([few | {"inconclusive": 50_000, "at_equality": 1}]), "inconcl.") == ["> 99.9 %"]
+
+
+def test_what_is_undecided_at_equality_is_not_counted_twice() -> None:
+    table = verdict_table([ENTRY | {"tested": 100, "inconclusive": 50, "at_equality": 40}])
+    assert cells(table, "inconcl.") == ["10.0 %"]
+    assert cells(table, "at equality") == ["40.0 %"]
+
+
+def test_a_ratio_above_1_by_less_than_a_float_can_say_is_not_infinite() -> None:
+    hair = BROKEN | {"kind": "inequality", "hunted": None, "refuted_by": None, "violated": 64}
+    hair |= {"tightness": {"p50": 1.0, "max": 1.0, "histogram": None}}
+    assert tightest(hair) == "1"
+    assert tightest(hair | {"refuted_by": "order"}) == "inf"

@@ -322,3 +322,34 @@ def test_a_conjecture_is_measured_and_never_fails(options: Options) -> None:
 def test_leaves_of_other_types_are_refused(dtype: torch.dtype) -> None:
     with pytest.raises(BoundcheckError, match="expected float64 tensors"):
         Evaluator(claim_of(sum_of))(Points(torch.ones(4, 2, dtype=dtype)))
+
+
+@dataclass(frozen=True)
+class ListedRecipe:
+    sizes: list[int]
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return f"sizes={self.sizes}"
+
+    def build(self, lanes: int, first: int = 0) -> Points:
+        return Points(LaneStream(self.seed, lanes, first).normal(sum(self.sizes)))
+
+
+def test_a_recipe_may_hold_a_list(tmp_path: Path) -> None:
+    """Its class has a hash, and no instance of it has one."""
+
+    def check(p: Points) -> Sides:
+        return Sides(smaller=p.x.abs().amax(), larger=torch.linalg.vector_norm(p.x))
+
+    sizes = st.lists(st.integers(1, 3), min_size=1, max_size=2)
+    claim = claim_of(check, over=st.builds(ListedRecipe, sizes=sizes, seed=st.integers(0, 99)))
+    entry = run_campaign(claim, Options(profile("fast"), counterexamples=tmp_path))
+    assert entry["verdict"] == "HOLDS", entry["reason"]
+
+
+def test_a_recipe_that_comes_again_is_no_new_evidence(options: Options) -> None:
+    one = claim_of(largest_le_norm, over=st.sampled_from([PointsRecipe(2, 0), PointsRecipe(3, 0)]))
+    entry = run_campaign(one, options)
+    assert entry["tested"] == 2 * options.profile.lanes * options.profile.batches

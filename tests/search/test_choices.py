@@ -117,3 +117,10 @@ def test_what_is_imported_does_not_matter(tmp_path: Path) -> None:
         return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
     assert draws("") == draws("import numbers_of_mine")
+
+
+def test_the_ends_of_a_wide_range_come_often() -> None:
+    made = choices(3)
+    seen = Counter(made.draw_integer(0, 2**31 - 1) for _ in range(4000))
+    assert 80 < seen[0] < 170
+    assert 80 < seen[2**31 - 1] < 170

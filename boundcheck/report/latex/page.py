@@ -166,7 +166,8 @@ def _instance(entry: Entry) -> list[str]:
         lines = [rf"\item {code(line)}" for line in entry["shown"]["instance"]]
         parts += ["\n".join([r"\begin{instance}", *lines, r"\end{instance}"])] if lines else []
         parts += [words(finding(entry["shown"]))]
-        parts += [_small(enclosures(entry["shown"])), _small(rungs(entry))]
+        parts += [_small(enclosures(entry["shown"]))]
+    parts += [_small(rungs(entry))]
     if entry["counterexample"]:
         parts += [rf"\noindent Prove it again: {code(replay_command(entry['counterexample']))}"]
     return parts
