@@ -8,7 +8,7 @@ LANES   ?= 1300000
 RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
-.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix latex pages \
+.PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix reports published latex pages \
 	bench wheel-test clean
 
 help: ## show this list
@@ -66,6 +66,24 @@ mutants: $(VENV)/.ready ## break the verdict and the enclosure kernels in every 
 
 figures: $(VENV)/.ready ## draw reports/dose-response.svg: loss of utility along a flow, between its certified bounds
 	$(BIN)/python -m boundcheck.theorems.alignment_collapse.experiments.dose_response reports
+
+PAPERS := local-edits alignment-collapse
+
+reports: $(VENV)/.ready ## check both papers and write what came of it in every format: reports/local-edits, reports/alignment-collapse (PROFILE=default: the better part of an hour)
+	@for paper in $(PAPERS); do \
+		$(BIN)/python -m pytest theorems/$$(echo $$paper | tr - _) -n $(JOBS) --dist loadgroup -q \
+			--boundcheck-profile $(PROFILE) --boundcheck-json reports/latest/$$paper/run.json || exit 1; \
+	done
+	@$(MAKE) --no-print-directory published
+
+published: $(VENV)/.ready ## the same pages from the runs that `make reports` left in reports/latest
+	@for paper in $(PAPERS); do \
+		rm -rf reports/$$paper && mkdir -p reports/$$paper && \
+		cp -r reports/latest/$$paper/run.json reports/latest/$$paper/counterexamples reports/latest/$$paper/extremes reports/$$paper/ && \
+		for format in html markdown latex json; do \
+			$(BIN)/boundcheck report reports/$$paper/run.json --format $$format -o reports/$$paper || exit 1; \
+		done; \
+	done
 
 ABLATED := LE-6i:U LE-6ii:U LE-6iii:U LE-7:U LE-linear:corrected AC-6.2:corrected AC-6.3:corrected AC-quartic:lower
 

@@ -97,6 +97,7 @@ def pytest_pycollect_makeitem(obj: object) -> list[pytest.Item] | None:
 def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
     def check(request: pytest.FixtureRequest) -> None:
         from boundcheck.outcome import PASSING, Verdict
+        from boundcheck.record.locations import as_typed
         from boundcheck.report.terminal import failure
         from boundcheck.search import Options, run_campaign
 
@@ -114,7 +115,7 @@ def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
             (PROPERTY, json.dumps(entry)),
             *properties(entry, run_path(config).parent),
         ]
-        wrong = [] if Verdict(entry["verdict"]) in PASSING else [failure(entry)]
+        wrong = [] if Verdict(entry["verdict"]) in PASSING else [failure(as_typed(entry, config.invocation_params.dir))]
         if wrong := wrong + regressions_of(config, entry):
             pytest.fail("\n".join(wrong), pytrace=False)
 

@@ -64,16 +64,18 @@ class Recorder:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:
             return
+        from boundcheck.record.locations import as_typed, near
         from boundcheck.report.terminal import closing_page
 
+        here = self.config.invocation_params.dir
         terminalreporter.section("boundcheck")
-        for line in closing_page(self.entries).splitlines():
+        for line in closing_page([as_typed(entry, here) for entry in self.entries]).splitlines():
             terminalreporter.write_line(line)
         why = self.unwritten.get("run")
-        where = f"not written: {why}" if why else f"written to {run_path(self.config)}"
+        where = f"not written: {why}" if why else f"written to {near(run_path(self.config), here)}"
         terminalreporter.write_line(f"\nprofile {self.profile.name}; run {where}")
         for path in self.written:
-            terminalreporter.write_line(f"written: {path}")
+            terminalreporter.write_line(f"written: {near(path, here)}")
         for what, why in self.unwritten.items():
             if what != "run":
                 terminalreporter.write_line(f"{what} not written: {why}")

@@ -11,6 +11,17 @@ def seen_from(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return _with_files(entry, lambda file: relative(file, folder))
 
 
+def as_typed(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The same for people who work in `folder`: files below it are named from there, others absolutely."""
+    return _with_files(entry, lambda file: near(file, folder))
+
+
+def near(file: str | Path, folder: Path) -> str:
+    """The way from `folder` to a file below it, else the file's whole name."""
+    path = Path(file)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
 def relative(file: str, folder: Path) -> str:
     """The way from `folder` to `file`, with forward slashes; the absolute name where there is none (another drive)."""
     try:
