@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import Any
 
 from boundcheck.report.plain import WIDTH, plain
-from boundcheck.report.table import Column, Entry, Kind, Table, name, number, table
+from boundcheck.report.table import Column, Entry, Kind, Table, name, ratio, table
 
 COLUMNS = (
     Column("claim", Kind.KEY),
@@ -31,7 +31,7 @@ def premises_taken_away(entries: Sequence[Entry]) -> Table | None:
             name(entry),
             one["premise"],
             "needed" if one["needed"] else "not shown needed",
-            number(one["ratio_with"]),
+            ratio(one["ratio_with"]),
             _without(one),
             one["counterexample"] or "",
         ]
@@ -58,4 +58,4 @@ def ablation_table(entries: Sequence[Entry]) -> str:
 
 
 def _without(one: Mapping[str, Any]) -> str:
-    return ("inf" if one["unbounded"] else number(one["ratio"])) + (" *" if one["truncated"] else "")
+    return ("inf" if one["unbounded"] else ratio(one["ratio"])) + (" *" if one["truncated"] else "")

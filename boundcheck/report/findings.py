@@ -1,5 +1,6 @@
 """What a run found, in words: what holds, what fell and how, what is not as it should be."""
 
+import math
 from collections.abc import Sequence
 
 from boundcheck.outcome import PASSING, Verdict
@@ -73,6 +74,25 @@ def unbounded(entry: Entry) -> bool:
         and entry.get("kind") == "inequality"
         and (seen < 1 or (seen == 1 and entry["refuted_by"] == "order"))
     )
+
+
+def drawn_ratio(entry: Entry) -> float | None:
+    """The largest ratio of smaller to larger side drawn; inf where the larger side of an instance that breaks it is 0 or less."""
+    drawn: float | None = entry["tightness"]["max"]
+    return math.inf if unbounded(entry) else drawn
+
+
+def hunted_ratio(entry: Entry) -> float | None:
+    """The ratio of the worst instance that a climb found, from below; inf where its larger side is 0 or less."""
+    if not entry["hunted"]:
+        return None
+    low: float | None = entry["hunted"]["ratio"][0]
+    return math.inf if low is None else low
+
+
+def worst_ratio(entry: Entry) -> float | None:
+    """The larger of the two."""
+    return max((ratio for ratio in (drawn_ratio(entry), hunted_ratio(entry)) if ratio is not None), default=None)
 
 
 def papers(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

@@ -1,10 +1,12 @@
 """A run's outcome for other programs: small and stable, `summary.schema.json` beside this file is its contract."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from boundcheck.outcome import PASSING, Verdict
+from boundcheck.report.findings import worst_ratio
 from boundcheck.report.table import Entry, key, name
 
 SUMMARY_VERSION = 1
@@ -54,11 +56,11 @@ def _claim(entry: Entry) -> dict[str, Any]:
 
 
 def _tightness(entry: Entry) -> dict[str, Any]:
-    """Ratios of smaller to larger side; `unbounded` where a climb made the larger side 0 or less."""
+    """Ratios of smaller to larger side; `unbounded` where an instance that breaks the claim has a larger side of 0 or less."""
     low = entry["hunted"]["ratio"][0] if entry["hunted"] else None
     return {
         "median": entry["tightness"]["p50"],
         "drawn": entry["tightness"]["max"],
         "hunted": low,
-        "unbounded": bool(entry["hunted"]) and low is None,
+        "unbounded": worst_ratio(entry) == math.inf,
     }

@@ -91,6 +91,14 @@ def number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:.{digits}g}"
 
 
+def ratio(value: float | None, digits: int = 4) -> str:
+    """A ratio of both sides: as `number`, and near 1 by its distance from 1, so that only an exact 1 reads 1."""
+    plain = number(value, digits)
+    if value is None or value == 1 or plain != "1":
+        return plain
+    return f"1 {'-' if value < 1 else '+'} {abs(value - 1):.2g}"
+
+
 def share(entry: Entry, count: int) -> str:
     """A count in per cent of the instances tested."""
     return percent(count, entry["tested"])

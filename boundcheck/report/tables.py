@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from boundcheck.exact import exact, symbol
 from boundcheck.report.counterexamples import side
-from boundcheck.report.findings import papers, place, unbounded
-from boundcheck.report.table import Column, Entry, Kind, Table, name, number, percent, share, table
+from boundcheck.report.findings import drawn_ratio, papers, place, worst_ratio
+from boundcheck.report.table import Column, Entry, Kind, Table, name, number, percent, ratio, share, table
 from boundcheck.report.tightness import shown
 
 CLAIM = Column("claim", Kind.KEY)
@@ -61,8 +61,8 @@ def verdict_table(entries: Sequence[Entry]) -> Table | None:
             share(e, e["unverified"]),
             share(e, e["inconclusive"] - e["at_equality"]),
             share(e, e["at_equality"]),
-            number(e["tightness"]["p50"]),
-            _drawn(e) + {True: " =", False: " not =", None: ""}[e["attained"]],
+            ratio(e["tightness"]["p50"]),
+            ratio(drawn_ratio(e)) + {True: " =", False: " not =", None: ""}[e["attained"]],
             _hunted(e),
             _mutants(e),
             _hardest_premise(e),
@@ -116,14 +116,7 @@ def tightest(entry: Entry) -> str:
     """The largest ratio that was seen, drawn or climbed to; of an equation, which has none, the word."""
     if entry["kind"] == "identity":
         return "equation"
-    ratios = [entry["tightness"]["max"], *([entry["hunted"]["ratio"][0]] if entry["hunted"] else [])]
-    if unbounded(entry) or (entry["hunted"] and entry["hunted"]["ratio"][0] is None):
-        return "inf"
-    return number(max((ratio for ratio in ratios if ratio is not None), default=None))
-
-
-def _drawn(entry: Entry) -> str:
-    return "inf" if unbounded(entry) else number(entry["tightness"]["max"])
+    return ratio(worst_ratio(entry))
 
 
 def _hardest_premise(entry: Entry) -> str:
@@ -199,8 +192,8 @@ def real_table(entries: Sequence[Entry]) -> Table | None:
             e["verdict"],
             e["reason"],
             _hardest_premise(e),
-            number(e["tightness"]["p50"]),
-            number(e["tightness"]["max"]),
+            ratio(e["tightness"]["p50"]),
+            ratio(drawn_ratio(e)),
         ]
         for e in entries
     ]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from boundcheck.report.table import Column, Entry, Kind, Table, name, number, table
+from boundcheck.report.findings import drawn_ratio
+from boundcheck.report.table import Column, Entry, Kind, Table, name, ratio, table
 
 COLUMNS = (
     Column("claim", Kind.KEY),
@@ -28,7 +29,7 @@ def ranking(entries: Sequence[Entry]) -> Table | None:
         [
             name(entry),
             shown(entry["hunted"]),
-            number(entry["tightness"]["max"], 6),
+            ratio(drawn_ratio(entry), 6),
             word(entry["hunted"]) + (" (cut short by the clock)" if entry["hunted"]["truncated"] else ""),
             entry["hunted"]["label"],
         ]
@@ -40,7 +41,7 @@ def ranking(entries: Sequence[Entry]) -> Table | None:
 def shown(hunted: Mapping[str, Any]) -> str:
     """The ratio; inf where the larger side is 0 or less."""
     low = hunted["ratio"][0]
-    return "inf" if low is None else f"{low:.6g}"
+    return "inf" if low is None else ratio(low, 6)
 
 
 def word(hunted: Mapping[str, Any]) -> str:

@@ -243,7 +243,39 @@ def test_no_value_is_found_where_no_value_would_do() -> None:
 def test_other_sets_of_constants_and_names_that_stand_twice() -> None:
     comparison = against(with_constants(constant()), with_constants(constant(name="k"), constant(name="k", at="1")))
     assert comparison.changed[0].also == ("c is gone", "k is new")
-    assert not comparison.regressions
+    (regression,) = comparison.regressions
+    assert (regression.rule, regression.sentence) == ("constant", "MY-1:proved: its constant c is gone")
+
+
+def test_another_stance_is_told() -> None:
+    comparison = against(entry(), entry(stance="conjectured"))
+    assert kinds(comparison) == {Kind.STANCE}
+    assert comparison.changed[0].also == ("proved → conjectured",)
+
+
+def test_how_badly_a_counterexample_breaks_a_false_claim_is_no_regression() -> None:
+    def fallen(worst: float, at: str = "1/4") -> dict[str, Any]:
+        constants = with_constants(constant(at=at))["constants"]
+        return entry(
+            verdict="REFUTED",
+            refuted_by="instance",
+            violated=1,
+            constants=constants,
+            tightness={"p50": 0.5, "max": worst, "histogram": None},
+            hunted=None,
+        )
+
+    milder = against(fallen(1870.0), fallen(133.0))
+    assert Kind.MILDER in kinds(milder)
+    assert not milder.regressions
+    assert Kind.WORSE in kinds(against(fallen(133.0), fallen(1870.0)))
+    assert Kind.LOOSER not in kinds(milder)
+
+
+def test_a_claim_that_falls_where_the_larger_side_is_0_has_an_infinite_ratio() -> None:
+    below = {"p50": 1e-16, "max": 2.5e-15, "histogram": None}
+    order = entry(verdict="REFUTED", refuted_by="order", violated=1, tightness=below, hunted=None)
+    assert figures(order).ratio == math.inf
 
 
 # ------------------------------------------------------------------------------------------------- counts, words, notes
@@ -252,8 +284,7 @@ def test_other_sets_of_constants_and_names_that_stand_twice() -> None:
 def test_counts_premises_mutants_and_the_statement_are_told_and_are_no_regressions() -> None:
     new = entry(
         held=290,
-        violated=3,
-        violated_uncertified=4,
+        invalid=7,
         statement="a < b",
         premises=[{"name": "hard", "accepted": 1, "stated": 2}],
         mutants={"caught": [], "lived": ["halved"]},
@@ -265,7 +296,7 @@ def test_counts_premises_mutants_and_the_statement_are_told_and_are_no_regressio
         "premise 'easy' met by 300 of 400 → none (not stated)",
         "premise 'hard' met by none (not stated) → 1 of 2",
         "holds 300 → 290",
-        "broken 0 → 7",
+        "invalid 0 → 7",
         "mutants that lived: none → halved",
     )
     assert not comparison.regressions

@@ -79,7 +79,7 @@ def test_equations_and_what_was_never_decided_are_left_out_and_counted() -> None
         ratios(1e-19, 1e-15),
         {"tightness": NO_RATIO},
         {"hunted": ENTRY["hunted"] | {"ratio": [None, None]}},
-        ratios(None, 1.0),
+        ratios(None, 1.0) | {"refuted_by": "order"},
     ],
 )
 def test_a_claim_that_fell_lies_beyond_the_line(changes: dict[str, Any]) -> None:

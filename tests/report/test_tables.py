@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from importlib import resources
 from typing import Any
 
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from boundcheck.report.ablations import premises_taken_away
 from boundcheck.report.counterexamples import enclosures, finding, rungs, side
-from boundcheck.report.findings import papers, place, upshot
+from boundcheck.report.findings import drawn_ratio, papers, place, upshot, worst_ratio
+from boundcheck.report.html import html_page
 from boundcheck.report.plain import plain
-from boundcheck.report.table import Column, Table
+from boundcheck.report.summary import summary
+from boundcheck.report.table import Column, Table, ratio
 from boundcheck.report.tables import (
     constants_table,
     premise_table,
@@ -243,3 +246,34 @@ def test_a_ratio_above_1_by_less_than_a_float_can_say_is_not_infinite() -> None:
     hair |= {"tightness": {"p50": 1.0, "max": 1.0, "histogram": None}}
     assert tightest(hair) == "1"
     assert tightest(hair | {"refuted_by": "order"}) == "inf"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1.0, "1"),
+        (0.99997, "1 - 3e-05"),
+        (1.00001, "1 + 1e-05"),
+        (0.9994, "0.9994"),
+        (None, "-"),
+        (math.inf, "inf"),
+        (1e-20, "1e-20"),
+    ],
+)
+def test_only_an_exact_1_reads_1(value: float | None, shown: str) -> None:
+    assert ratio(value) == shown
+
+
+def test_a_claim_that_falls_by_order_is_infinite_in_every_format() -> None:
+    order = FALSE | {
+        "kind": "inequality",
+        "refuted_by": "order",
+        "violated": 4,
+        "tightness": {"p50": 1e-16, "max": 2.5e-15, "histogram": None},
+        "hunted": None,
+    }
+    assert cells(verdict_table([order]), "tightest") == ["inf"]
+    assert tightest(order) == "inf"
+    assert drawn_ratio(order) == worst_ratio(order) == math.inf
+    assert summary(run(order))["claims"][0]["tightness"]["unbounded"] is True
+    assert ">∞<" in html_page(run(order))

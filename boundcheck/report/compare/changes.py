@@ -27,6 +27,9 @@ class Kind(StrEnum):
     NEW = "new"
     TIGHTER = "tighter"
     STATEMENT = "with another statement"
+    STANCE = "with another stance"
+    MILDER = "with a milder counterexample"
+    WORSE = "with a worse counterexample"
     COUNTS = "with other counts"
 
 
@@ -56,15 +59,19 @@ def change(old: Figures | None, new: Figures | None) -> Change:
         return Change(old, new, (Kind.NEW if old is None else Kind.GONE,))
     constants, counts = tuple(_constants(old, new)), (*_premises(old, new), *_counts(old, new))
     other_words = old.statement != new.statement
+    fallen = old.verdict == new.verdict == Verdict.REFUTED
+    less, more = (Kind.MILDER, Kind.WORSE) if fallen else (Kind.LOOSER, Kind.TIGHTER)
     found = {
         **({_verdict(old.verdict, new.verdict): True} if old.verdict != new.verdict else {}),
-        Kind.LOOSER: fall(old.ratio, new.ratio) > SAME,
-        Kind.TIGHTER: fall(new.ratio, old.ratio) > SAME,
+        less: fall(old.ratio, new.ratio) > SAME,
+        more: fall(new.ratio, old.ratio) > SAME,
         Kind.CONSTANTS: bool(constants),
         Kind.STATEMENT: other_words,
+        Kind.STANCE: old.stance != new.stance,
         Kind.COUNTS: bool(counts),
     }
-    also = (*constants, *(("the statement reads differently",) if other_words else ()), *counts)
+    stances = (f"{old.stance} → {new.stance}",) if old.stance != new.stance else ()
+    also = (*stances, *constants, *(("the statement reads differently",) if other_words else ()), *counts)
     return Change(old, new, tuple(kind for kind in Kind if found.get(kind)), also)
 
 

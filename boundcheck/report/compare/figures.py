@@ -1,6 +1,5 @@
 """The figures of a claim's entry that two runs are compared by."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,6 +7,7 @@ from typing import Any
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.exact import exact
+from boundcheck.report.findings import worst_ratio
 
 Entry = Mapping[str, Any]
 Key = tuple[str, str, str]
@@ -24,7 +24,8 @@ COUNTS = {
 }
 """What is counted, and the keys of an entry that add up to it."""
 
-_NEEDED = ("id", "form", "input", "statement", "verdict", "tightness", "hunted", "constants", "premises", "mutants")
+_SAID = ("id", "form", "input", "stance", "kind", "statement", "verdict", "refuted_by", "counterexample")
+_NEEDED = (*_SAID, "tightness", "hunted", "constants", "premises", "mutants")
 _CIRCUMSTANCES = ("seed", "device", "dtype")
 
 
@@ -52,6 +53,7 @@ class Figures:
 
     key: Key
     verdict: str
+    stance: str
     statement: str
     ratio: float | None
     constants: Mapping[str, Constant]
@@ -71,8 +73,9 @@ def figures(entry: Entry) -> Figures:
         return Figures(
             key=(str(entry["input"]), str(entry["id"]), str(entry["form"])),
             verdict=str(entry["verdict"]),
+            stance=str(entry["stance"]),
             statement=str(entry["statement"]),
-            ratio=_ratio(entry),
+            ratio=worst_ratio(entry),
             constants={str(one["name"]): _constant(one) for one in entry["constants"]},
             premises=_premises(entry),
             counts={name: sum(int(entry[key]) for key in keys) for name, keys in COUNTS.items()},
@@ -90,15 +93,6 @@ def light(run: Mapping[str, Any]) -> dict[str, Any]:
     """The run with no more of its entries than a comparison reads."""
     kept = (*_NEEDED, *_CIRCUMSTANCES, *(key for keys in COUNTS.values() for key in keys))
     return dict(run) | {"claims": [{key: entry[key] for key in kept} for entry in run["claims"]]}
-
-
-def _ratio(entry: Entry) -> float | None:
-    drawn, hunted = entry["tightness"]["max"], entry["hunted"]
-    found = [] if drawn is None else [float(drawn)]
-    if hunted is not None:
-        low = hunted["ratio"][0]
-        found.append(math.inf if low is None else float(low))
-    return max(found, default=None)
 
 
 def _constant(one: Entry) -> Constant:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from boundcheck.exact import readable
-from boundcheck.outcome import PASSING
+from boundcheck.outcome import PASSING, Verdict
 from boundcheck.report.compare.figures import Figures
 from boundcheck.report.compare.limits import Limits
 from boundcheck.report.compare.moves import fall, number, percent, receded, weakened
@@ -24,6 +24,8 @@ def regressions(old: Figures, new: Figures | None, limits: Limits) -> list[Regre
     if new is None:
         gone = limits.verdict and old.verdict in PASSING
         return [Regression(old.claim, "verdict", f"{old.claim} was {old.verdict} and is gone")] if gone else []
+    if old.verdict == new.verdict == Verdict.REFUTED:  # how badly the worst counterexample breaks it is chance
+        return []
     return [*_verdict(old, new, limits), *_tightness(old, new, limits), *_constants(old, new, limits)]
 
 
@@ -45,6 +47,9 @@ def _tightness(old: Figures, new: Figures, limits: Limits) -> Iterator[Regressio
 def _constants(old: Figures, new: Figures, limits: Limits) -> Iterator[Regression]:
     if limits.constant is None:
         return
+    for name in sorted(old.constants.keys() - new.constants.keys()):
+        if old.constants[name].better is not None:
+            yield Regression(old.claim, "constant", f"{old.claim}: its constant {name} is gone")
     for name in sorted(old.constants.keys() & new.constants.keys()):
         before, after = old.constants[name], new.constants[name]
         weaker, further = weakened(before, after), receded(before, after, new.ratio)

@@ -27,7 +27,7 @@ from boundcheck.report.figures.style import (
     name_axes,
     sheet,
 )
-from boundcheck.report.findings import papers, unbounded
+from boundcheck.report.findings import drawn_ratio, hunted_ratio, papers
 from boundcheck.report.table import Entry, name
 
 ROW = 14.0
@@ -66,13 +66,7 @@ def row(entry: Entry) -> Row | None:
 
     A claim that is broken although no ratio lies above 1 has a larger side of 0 or less somewhere: its worst ratio is inf.
     """
-    median, drawn = entry["tightness"]["p50"], entry["tightness"]["max"]
-    hunted = None
-    if entry["hunted"]:
-        low = entry["hunted"]["ratio"][0]
-        hunted = math.inf if low is None else low
-    if unbounded(entry):
-        drawn = math.inf
+    median, drawn, hunted = entry["tightness"]["p50"], drawn_ratio(entry), hunted_ratio(entry)
     if entry["kind"] == "identity" or (drawn is None and hunted is None):
         return None
     return Row(_short(name(entry)), entry["verdict"], median, drawn, hunted)

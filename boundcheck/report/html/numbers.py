@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from boundcheck.exact import exact
+from boundcheck.report import findings
 from boundcheck.report.figures.decades import SUPERSCRIPTS
 
 NONE = "–"
@@ -36,6 +37,11 @@ def ratio(value: float | None) -> str:
     if value is None or value == 1 or not abs(value - 1) < NEAR:
         return number(value)
     return f"1 {'−' if value < 1 else '+'} {number(float(f'{abs(value - 1):.2g}'))}"
+
+
+def drawn_ratio(entry: Mapping[str, Any]) -> str:
+    """The largest ratio drawn; ∞ where the larger side of an instance that breaks the claim is 0 or less."""
+    return ratio(findings.drawn_ratio(entry))
 
 
 def hunted_ratio(hunted: Mapping[str, Any] | None) -> str:

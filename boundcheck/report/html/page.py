@@ -76,6 +76,7 @@ def _environment() -> jinja2.Environment:
         "ratio": numbers.ratio,
         "gap": numbers.gap,
         "hunted_ratio": numbers.hunted_ratio,
+        "drawn_ratio": numbers.drawn_ratio,
         "duration": numbers.duration,
         "typeset": typeset,
         "quantity": quantity,

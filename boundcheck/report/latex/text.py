@@ -27,7 +27,7 @@ SHORT = 20
 
 _POWER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?\d+)(?!\w)")
 _BREAKS = re.compile(r"(?<=[,/.:=_(-])(?=\S)")
-_MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
+_MINUS = re.compile(r"(?<![\w.)])-(?=\d)|(?<=\d )-(?= )")
 
 
 def statement(words: str) -> str:
