@@ -84,6 +84,8 @@ def test_a_file_is_written_and_the_regression_still_named() -> None:
         (["compare", "1", "1", "--fail", ""], "expected verdict, tightness:X%"),
         (["compare", "text", "1"], "is not JSON"),
         (["compare", "1", "1", "-o", "text/below"], "could not be written"),
+        (["compare", "1", "1", "-o", ""], "-o ''; expected the name of a file"),
+        (["compare", "1", "1", "-o", "."], "could not be written"),
         (["runs", "--storage", "text"], "could not be read"),
     ],
 )

@@ -18,13 +18,18 @@ def call(*args: str) -> Result:
 def test_help_has_an_example_and_names_the_exit_codes(command: str) -> None:
     result = call(command, "--help")
     assert result.exit_code == 0
-    assert f"Example: boundcheck {command} " in result.output
+    _, _, example = result.output.partition("Example: ")
+    assert f"boundcheck {command}" in example.partition("Options:")[0]
     assert "exit code is 0" in " ".join(result.output.split())
 
 
 def test_help_of_all_names_every_command() -> None:
     output = call("--help").output
     assert all(f"\n  {command} " in output for command in main.commands)
+
+
+def test_nothing_at_all_is_answered_with_the_help() -> None:
+    assert call("--help").output == call().output
 
 
 def said(result: Result) -> str:
@@ -77,9 +82,11 @@ def test_an_unknown_key(command: str) -> None:
         (["prove", "LE-8"], "No such command 'prove'; see boundcheck --help"),
         (["hunt"], "Missing argument 'KEYS...'; see boundcheck hunt --help"),
         (["replay"], "Missing argument 'FILES...'; see boundcheck replay --help"),
-        (["report"], "Missing argument 'RUN'; see boundcheck report --help"),
+        (["compare"], "Missing argument 'OLD'; see boundcheck compare --help"),
         (["new"], "Missing argument 'NAME'; see boundcheck new --help"),
         (["list", "--a\nb"], "No such option"),
+        (["-V"], "No such option '-V'; see boundcheck --help"),
+        (["--quiet", "list"], "No such option '--quiet'; see boundcheck --help"),
     ],
 )
 def test_an_unknown_value_option_or_command(args: list[str], words: str) -> None:

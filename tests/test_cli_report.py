@@ -165,6 +165,30 @@ def test_no_condition_chooses_all_even_of_none() -> None:
     assert selected(run(*ALL))["claims"] == list(ALL)
 
 
+@pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
+@pytest.mark.parametrize("verdict", ["VIOLATED", "REFUTED"])
+def test_a_page_says_where_its_paths_are_from_if_it_has_any(form: str, verdict: str, tmp_path: Path) -> None:
+    for claims in ([FALSE | {"verdict": verdict}, ENTRY], [ENTRY]):
+        write_run(tmp_path / "run.json", run(*claims))
+        words = " ".join(call(tmp_path / "run.json", "--format", form).output.replace("{}", "").split())
+        assert ("relative to the folder that holds the run" in words) == (len(claims) > 1)
+        assert ("for claims of your own add" in words) == (len(claims) > 1)
+
+
+def test_a_rung_alone_is_a_path_too(tmp_path: Path) -> None:
+    rungs = [rung | {"counterexample": "counterexamples/rung.json"} for rung in FALSE["ladder"]]
+    alone = ENTRY | {"counterexample": None, "worst_counterexample": None, "ladder": rungs}
+    write_run(tmp_path / "run.json", run(alone))
+    assert "relative to the folder that holds the run's file" in call(tmp_path / "run.json").output
+
+
+def test_a_folder_without_a_name_is_refused(saved: Path) -> None:
+    result = call(saved, "-o", "")
+    assert result.exit_code == 2
+    assert result.stderr == "boundcheck: -o ''; expected the name of a folder.\n"
+    assert result.stdout == ""
+
+
 def test_a_terminal_is_told_that_a_run_is_unfinished(tmp_path: Path) -> None:
     for finished in (True, False):
         write_run(tmp_path / "run.json", run(ENTRY, finished=finished))

@@ -32,9 +32,11 @@ def test_its_claims_and_its_tests_pass_from_an_empty_folder(pytester: pytest.Pyt
     rows = [line.split()[:2] for line in run.outlines]
     assert ["my_lemma:proved", "HOLDS"] in rows
     assert ["my_lemma:printed", "REFUTED"] in rows
-    stored = next((pytester.path / ".boundcheck" / "counterexamples").glob("my_lemma.printed-*"))
-    replay = pytester.run(sys.executable, "-m", "boundcheck.cli", "replay", stored, "--claims", ".")
+    stored = sorted((pytester.path / ".boundcheck" / "counterexamples").glob("*.json"))
+    assert any(file.name.startswith("my_lemma.printed-") for file in stored)
+    replay = pytester.run(sys.executable, "-m", "boundcheck.cli", "replay", *stored, "--claims", ".")
     assert replay.ret == 0, "with the test beside it, which imports the claims by their name"
+    assert replay.outlines.count("VIOLATED: proved again by two routes.") == len(stored)
 
 
 def test_two_in_one_folder_do_not_disturb_each_other(pytester: pytest.Pytester) -> None:
@@ -103,9 +105,12 @@ def test_nothing_is_overwritten(taken: str, dangling: bool, tmp_path: Path) -> N
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = new("lemma_x", "--into", str(tmp_path / "file"))
-    assert result.exit_code == 2
-    assert "expected a folder that can be written" in result.output
+    for into, words in (("file", "which is a file"), ("file/below", f"and {tmp_path / 'file'} is a file")):
+        result = new("lemma_x", "--into", str(tmp_path / into))
+        assert result.exit_code == 2
+        assert f"--into {tmp_path / into}, {words}; expected a folder" in result.output
+    assert "--into ''; expected the name of a folder" in new("lemma_x", "--into", "").output
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
 
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,12}", fullmatch=True)

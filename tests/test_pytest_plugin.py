@@ -195,10 +195,35 @@ def test_selection_by_keyword_and_marker(pytester: pytest.Pytester) -> None:
 def test_unwritable_run_file_is_reported_and_not_green(pytester: pytest.Pytester) -> None:
     pytester.mkdir("my_claims")
     (pytester.path / "my_claims" / "norms.py").write_text(PREAMBLE + RIGHT)
-    (pytester.path / "blocked").write_text("a file where a folder should be")
-    result = run(pytester, "my_claims", *FAST, "--boundcheck-json", "blocked/run.json")
+    (pytester.path / ".boundcheck").write_text("a file where a folder should be")
+    result = run(pytester, "my_claims", *FAST)
     assert result.ret != pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["*not written: *blocked*"])
+    result.stdout.fnmatch_lines(["*not written: *.boundcheck*"])
+
+
+@pytest.mark.parametrize("place", ["taken/run.json", "taken/new/run.json", "folder", "/proc/x/y.json", "n" * 300])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(pytester: pytest.Pytester, place: str) -> None:
+    pytester.mkdir("folder")
+    (pytester.path / "folder" / "norms.py").write_text(PREAMBLE + RIGHT)
+    (pytester.path / "taken").write_text("a file")
+    result = run(pytester, "folder", *FAST, "--boundcheck-json", place)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [f"ERROR: --boundcheck-json={place} cannot be written (*); expected a file in a folder *"]
+    )
+    assert [file.name for file in (pytester.path / "folder").iterdir()] == ["norms.py"], "nothing was even imported"
+    assert (pytester.path / "taken").read_text() == "a file"
+    assert not (pytester.path / ".boundcheck").exists()
+
+
+@pytest.mark.parametrize("place", ["there/run.json", "there/kept.json", "there/new/deep/run.json"])
+def test_a_place_that_can_be_written_is_left_as_it_was(pytester: pytest.Pytester, place: str) -> None:
+    pytester.makepyfile("def test_nothing(): pass")
+    kept = pytester.mkdir("there") / "kept.json"
+    kept.write_text("an earlier run")
+    run(pytester, "--boundcheck-json", place).assert_outcomes(passed=1)
+    assert list(kept.parent.iterdir()) == [kept]
+    assert kept.read_text() == "an earlier run"
 
 
 def test_pytest_starts_without_torch() -> None:

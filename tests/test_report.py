@@ -44,7 +44,7 @@ def test_rates_premises_constants_and_mutants_are_in_the_page() -> None:
     assert "1/3" in page
     assert "0.2475" in page
     assert " 1 % " in page, "from 1/4 to 0.2475"
-    assert "1 claims: 1 HOLDS; 400 instances judged" in page
+    assert "1 claim: 1 HOLDS; 400 instances judged" in page
     assert "400 instances, 0 broken; inconclusive 10.00 % outside the 0" in page
 
 

@@ -1,6 +1,7 @@
 """Template: it holds, its false neighbour falls, and a constant that is too strong is caught."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,6 @@ def test_its_neighbour_is_refuted() -> None:
     assert check_claim(template_as_printed)["verdict"] == "REFUTED"
 
 
-def test_a_stronger_constant_is_caught() -> None:
+def test_a_stronger_constant_is_caught(tmp_path: Path) -> None:
     with pytest.raises(ClaimFailedError, match="is VIOLATED"):
-        check_claim(template.with_constants({"c": Fraction("11/10")}))
+        check_claim(template.with_constants({"c": Fraction("11/10")}), folder=tmp_path)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from boundcheck.cli.places import place
 from boundcheck.errors import BoundcheckError
 
 NEWEST = Path(".boundcheck", "last-run.json")
@@ -39,7 +40,7 @@ storage_option = click.option(
     type=click.Choice(["terminal", "markdown", "json"]),
     help="For a terminal, for GitHub, or for other programs.",
 )
-@click.option("-o", "out", type=click.Path(path_type=Path), help="A file to write it to, instead of the terminal.")
+@click.option("-o", "out", type=place("-o", "a file"), help="A file to write it to, instead of the terminal.")
 @storage_option
 @click.pass_context
 def compare_runs(
@@ -108,7 +109,7 @@ def list_runs(storage: Path) -> None:
         except BoundcheckError as error:  # one bad file hides none of the others
             words = str(error)
         click.echo(f"{saved.number:04}  {saved.name}: {words}")
-    click.echo(f"{len(found)} runs saved in {storage}")
+    click.echo(f"{len(found)} run{'' if len(found) == 1 else 's'} saved in {storage}")
 
 
 def _words(run: dict[str, Any]) -> str:

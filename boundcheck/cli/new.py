@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from boundcheck.cli.claims import module_at
+from boundcheck.cli.places import place
 from boundcheck.errors import BoundcheckError
 
 MODULE, TEST = "_template.py", "_test_template.py"
@@ -24,7 +25,7 @@ MODULE, TEST = "_template.py", "_test_template.py"
     "folder",
     default=Path("."),
     show_default=True,
-    type=click.Path(path_type=Path),
+    type=place("--into", "a folder"),
     help="Folder to write into; it is made where there is none.",
 )
 def new_claims(name: str, folder: Path) -> None:
@@ -40,6 +41,7 @@ def new_claims(name: str, folder: Path) -> None:
              boundcheck new my_lemma --into my_claims
     """
     _require_name(name)
+    _require_folder(folder)
     files = {folder / f"{name}.py": MODULE, folder / f"test_{name}.py": TEST}
     _require_free(files)
     for file, template in files.items():
@@ -77,6 +79,15 @@ def _require_name(name: str) -> None:
         raise BoundcheckError(f"NAME is {name!r}, of which pytest collects no claims", expected=expected)
     if importlib.util.find_spec(name) is not None:
         raise BoundcheckError(f"NAME is {name!r}, which is another module here", expected="a name that is free")
+
+
+def _require_folder(folder: Path) -> None:
+    taken = next((at for at in (folder, *folder.parents) if at.exists() and not at.is_dir()), None)
+    if taken is not None:
+        which = "which" if taken == folder else f"and {taken}"
+        raise BoundcheckError(
+            f"--into {folder}, {which} is a file", expected="a folder, or a name that is free for one"
+        )
 
 
 def _require_free(files: dict[Path, str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from boundcheck.cli.places import place
 from boundcheck.cli.progress import progress
 from boundcheck.errors import BoundcheckError
 
@@ -30,7 +31,7 @@ LAST_RUNS = (Path(".boundcheck/last-run.json"), Path("reports/latest/run.json"))
     "-o",
     "--output",
     "folder",
-    type=click.Path(path_type=Path),
+    type=place("-o", "a folder"),
     help="Write the page and its figures into this folder instead of standard output.",
 )
 @click.option("--select", "keys", multiple=True, metavar="KEY", help="Only claims whose key begins so; repeatable.")
@@ -48,7 +49,8 @@ def report(
 ) -> None:
     """Make a page of a saved run; of the last one where none is named.
 
-    The exit code is 0, or 2 for a file that is no run.
+    The exit code is 0, or 2 for a file that is no run, for an unknown format or verdict, for a selection that matches no claim,
+    and for a folder that cannot be written.
 
     \b
     Example: boundcheck report

@@ -22,7 +22,7 @@ from boundcheck.pytest_plugin.options import add_options, option, profile_of, se
 from boundcheck.pytest_plugin.pages import formats
 from boundcheck.pytest_plugin.progress import Progress
 from boundcheck.pytest_plugin.recorder import Recorder
-from boundcheck.pytest_plugin.saving import check_saving
+from boundcheck.pytest_plugin.saving import check_place, check_saving
 
 __all__ = [
     "pytest_addoption",
@@ -59,6 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
         check_saving(config)
         formats(config)
         set_baseline(config)
+        if not hasattr(config, "workerinput"):
+            check_place(config)
     except BoundcheckError as error:
         raise pytest.UsageError(str(error)) from None
     if not hasattr(config, "workerinput"):

@@ -2,15 +2,25 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from boundcheck.exact import symbol
 from boundcheck.report.table import Column, Entry, Kind, Table, number, table
 
-BESIDE = "Paths are relative to the folder that holds the run's file; run the commands there."
+BESIDE = (
+    "Paths are relative to the folder that holds the run's file; run the commands there, and for claims of your own add "
+    "--claims FILE_OR_FOLDER."
+)
+"""Said once wherever counterexamples are named."""
+
 _PREMISE = re.compile(r"premise '(.*)'")
 _VALUE = re.compile(r"= (-?\d[\d.]*(?:e[+-]?\d+)?)(?: ± \S+)?")
+
+
+def stored(entries: Iterable[Entry]) -> bool:
+    """Whether any of these names the file of a counterexample."""
+    return any(entry["counterexample"] or any(rung["counterexample"] for rung in entry["ladder"]) for entry in entries)
 
 
 def side(entry: Entry, which: str) -> str:

@@ -23,7 +23,7 @@ def summary(run: Mapping[str, Any]) -> dict[str, Any]:
         "profile": run["profile"],
         "commit": run["commit_info"].get("id"),
         "finished": run["finished"],
-        "passed": all(_passing(entry) for entry in entries),
+        "passed": run["finished"] and bool(entries) and all(_passing(entry) for entry in entries),
         "verdicts": dict(sorted(Counter(entry["verdict"] for entry in entries).items())),
         "claims": [_claim(entry) for entry in entries],
     }

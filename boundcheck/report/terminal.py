@@ -88,12 +88,14 @@ def failure(entry: Entry) -> str:
 
 def totals(entries: Sequence[Entry]) -> str:
     """One line: how many claims ended how."""
+    if not entries:
+        return "No claim was checked."
     counts: dict[str, int] = {}
     for e in entries:
         counts[e["verdict"]] = counts.get(e["verdict"], 0) + 1
     words = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     tested = sum(e["tested"] for e in entries)
-    lines = [f"{len(entries)} claims: {words}; {tested:,} instances judged"]
+    lines = [f"{len(entries)} claim{'s' if len(entries) > 1 else ''}: {words}; {tested:,} instances judged"]
     true = [e for e in entries if e["input"] == "generated" and e["stance"] in ("proved", "corrected")]
     if true:
         lines.append(_closing_figures(true))

@@ -72,11 +72,14 @@ def write_report(
 
 def _terminal(run: Run, title: str | None) -> str:
     """The closing table of the run. What a file says cannot move the cursor."""
+    from boundcheck.report.counterexamples import BESIDE, stored
     from boundcheck.report.terminal import closing_page
 
+    claims = run["claims"]
+    beside = [BESIDE] if stored(claims) else []
     origin = f"profile {run['profile']}, {run['datetime']}, boundcheck {run['version']}: {run['command']}"
     unfinished = [] if run["finished"] else [UNFINISHED]
-    parts = [*([title] if title else []), *unfinished, closing_page(run["claims"]), origin]
+    parts = [*([title] if title else []), *unfinished, closing_page(claims), *beside, origin]
     return "\n".join(one_line(line) for line in "\n\n".join(parts).split("\n")) + "\n"
 
 

@@ -8,6 +8,7 @@ stays Hypothesis's.
 
 import math
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,8 +27,14 @@ EDGES = 1 / 16
 WIDE = 127
 """Whole numbers of a narrower range are drawn evenly."""
 
+MODERATE = 20
+"""Powers of two, up and down, between which a float without bounds is moderate."""
+
 _SIZES = (8, 8, 16, 16, 32, 64)
 """Bits of a whole number without bounds."""
+
+_MAGNITUDE = 2**63 - 1
+"""All bits of a double but its sign."""
 
 _SEED: ContextVar[int] = ContextVar("seed", default=0)
 
@@ -40,6 +47,19 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         _SEED.reset(token)
+
+
+def ordered(x: float) -> int:
+    """The place of a double among all: neighbours are 1 apart, and -0.0, at -1, comes before 0.0, at 0. Not for NaN."""
+    (bits,) = struct.unpack("<q", struct.pack("<d", x))
+    return int(bits) if bits >= 0 else -1 - (int(bits) & _MAGNITUDE)
+
+
+def unordered(place: int) -> float:
+    """The double at a place; `unordered(ordered(x))` is x, with its sign."""
+    magnitude = place if place >= 0 else -1 - place
+    (size,) = struct.unpack("<d", struct.pack("<q", magnitude))
+    return math.copysign(size, place)
 
 
 class SeededChoices(PrimitiveProvider):
@@ -95,10 +115,12 @@ class SeededChoices(PrimitiveProvider):
         allow_nan: bool = True,
         smallest_nonzero_magnitude: float,
     ) -> float:
+        low, high = ordered(min_value), ordered(max_value)
+
         def allowed(x: float) -> bool:
             if math.isnan(x):
                 return allow_nan
-            return min_value <= x <= max_value and (x == 0 or abs(x) >= smallest_nonzero_magnitude)
+            return low <= ordered(x) <= high and (x == 0 or abs(x) >= smallest_nonzero_magnitude)
 
         if self._random.random() < EDGES:
             edges = (
@@ -117,16 +139,24 @@ class SeededChoices(PrimitiveProvider):
         for _ in range(100):
             if allowed(drawn := self._float_between(min_value, max_value)):
                 return drawn
-        return min_value if allowed(min_value) else max_value
+        return next((value for value in (min_value, 0.0) if allowed(value)), max_value)
 
     def _float_between(self, low: float, high: float) -> float:
-        """Evenly where both ends are finite, else any bits."""
-        if math.isfinite(high - low):
-            return min(max(low + (high - low) * self._random.random(), low), high)
-        drawn: float = struct.unpack("<d", self._random.randbytes(8))[0]
-        if math.isnan(drawn) or low <= drawn <= high:
-            return drawn
-        return -drawn
+        """Half of them even, or of moderate size where an end is missing; the others of every size alike. Finite."""
+        if self._random.random() < 0.5:
+            if math.isfinite(low) and math.isfinite(high):
+                part = self._random.random()
+                return min(max((1 - part) * low + part * high, low), high)
+            moderate = self._moderate()
+            for drawn in (moderate, -moderate):
+                if low <= drawn <= high:
+                    return drawn
+        least, most = (ordered(min(max(end, -sys.float_info.max), sys.float_info.max)) for end in (low, high))
+        return unordered(self._random.randint(least, most))
+
+    def _moderate(self) -> float:
+        size = math.ldexp(1 + self._random.random(), self._random.randint(-MODERATE, MODERATE))
+        return size if self._random.random() < 0.5 else -size
 
     def draw_string(self, intervals: IntervalSet, *, min_size: int = 0, max_size: int = 10**10) -> str:
         if not len(intervals):

@@ -44,6 +44,8 @@ def test_a_claim_in_short() -> None:
 def test_what_passed() -> None:
     assert summary(run(ENTRY, FALSE))["passed"] is True
     assert summary(run(ENTRY, RED))["passed"] is False
+    assert summary(run(ENTRY, FALSE, finished=False))["passed"] is False, "claims are missing"
+    assert summary(run())["passed"] is False, "nothing was checked"
     assert [claim["passing"] for claim in summary(run(*ALL))["claims"]] == [True, True, False, True, True, False, True]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from boundcheck.outcome import MEANING, Verdict
 from boundcheck.report.ablations import premises_taken_away, reasons
-from boundcheck.report.counterexamples import BESIDE, enclosures, finding, replay_command, rungs
+from boundcheck.report.counterexamples import BESIDE, enclosures, finding, replay_command, rungs, stored
 from boundcheck.report.figures.summary import page_count
 from boundcheck.report.findings import HOW_IT_FALLS, failing, holding, refuted, upshot
 from boundcheck.report.latex.tables import fragment, longtable, longtables
@@ -130,6 +130,7 @@ def _meanings(entries: Sequence[Entry]) -> str:
 def _failures(entries: Sequence[Entry]) -> list[str]:
     """What is red, with all that is known of why."""
     parts = [r"\section{What did not pass}"] if entries else []
+    parts += [words(BESIDE)] if stored(entries) else []
     for entry in entries:
         verdict = Verdict(entry["verdict"])
         parts += [

@@ -5,7 +5,7 @@ from typing import Any
 
 from boundcheck.outcome import MEANING, Verdict
 from boundcheck.report.ablations import premises_taken_away, reasons
-from boundcheck.report.counterexamples import BESIDE, enclosures, finding, replay_command, rungs
+from boundcheck.report.counterexamples import BESIDE, enclosures, finding, replay_command, rungs, stored
 from boundcheck.report.findings import HOW_IT_FALLS, failing, holding, refuted, upshot
 from boundcheck.report.markdown.text import code, code_block, markdown_table, text
 from boundcheck.report.provenance import UNFINISHED, provenance
@@ -77,6 +77,7 @@ def _listed(items: Sequence[str]) -> str:
 def _failures(entries: Sequence[Entry]) -> list[str]:
     """What is red, with all that is known of why."""
     parts = ["## What did not pass"] if entries else []
+    parts += [text(BESIDE)] if stored(entries) else []
     for entry in entries:
         verdict = Verdict(entry["verdict"])
         parts += [f"### {code(name(entry))} {text(verdict)}", *_statement(entry)]
@@ -91,7 +92,7 @@ def _fallen(entries: Sequence[Entry]) -> list[str]:
         parts += [
             _listed([f"{word}: {HOW_IT_FALLS[word]}" for word in sorted({e["refuted_by"] for e in entries} - {None})])
         ]
-        parts += ["## The counterexamples", BESIDE]
+        parts += ["## The counterexamples", text(BESIDE)]
     for entry in entries:
         parts += [f"### {code(name(entry))}", *_statement(entry), text(_sentence(entry["reason"]))]
         parts += _counterexample(entry)
