@@ -18,6 +18,8 @@ PATIENCE_AT_EQUALITY = 4
 """The same where the claim says that its sides can be equal. Not 0: a constant wrong by 1e-20 shows nowhere else."""
 
 
+UNDECIDED = (Status.INCONCLUSIVE, Status.PREMISE_UNVERIFIED)
+
 MUTANT_PROOFS = 2
 """So many lanes a batch on which a mutant that floats do not catch is tried in balls."""
 
@@ -74,18 +76,24 @@ class Judge:
         if not all(screened.established.values()):
             return screened
         patience = min(self.patience, PATIENCE_AT_EQUALITY) if self.can_be_equal(problem) else self.patience
-        lanes = torch.nonzero(screened.open() & _known(problem).to(screened.status.device)).squeeze(-1).tolist()
+        beyond = (screened.status == int(Status.INVALID)) & problem.finite().to(
+            screened.status.device
+        )  # of doubles: e^1000, say
+        open_ = (screened.open() | beyond) & _known(problem).to(screened.status.device)
+        lanes = torch.nonzero(open_).squeeze(-1).tolist()
         status = screened.status.clone()
         accepted = {name: (margin, mask.clone()) for name, (margin, mask) in screened.premises.items()}
         failures = 0
         for lane in lanes[:budget]:
             decided = self.certifier.decide(problem, lane, screened)
             self.proofs -= not screened.identity
-            status[lane] = decided
+            settled = decided not in UNDECIDED
+            if settled or not bool(beyond[lane]):  # else it is no number at any precision
+                status[lane] = decided
             if decided in (*HOLDING, *BREAKING):
                 for _, mask in accepted.values():
                     mask[lane] = True
-            failures = failures + 1 if decided in (Status.INCONCLUSIVE, Status.PREMISE_UNVERIFIED) else 0
+            failures = 0 if settled else failures + 1
             if failures >= patience:
                 break
         return replace(screened, status=status, premises=accepted)

@@ -124,6 +124,22 @@ def test_one_poisoned_lane_is_invalid_and_the_others_are_judged(options: Options
     assert run_campaign(claim, options)["verdict"] == "INVALID"
 
 
+def test_what_overflows_a_double_is_decided_in_balls_and_what_is_no_number_is_not(options: Options) -> None:
+    def steep(p: Points) -> Sides:
+        return Sides(torch.exp(250 * p.x.abs().amax()), 2 * torch.exp(250 * torch.linalg.vector_norm(p.x)))
+
+    claim = claim_of(steep)
+    problem = build(PointsRecipe(3, 1), 64)
+    assert Evaluator(claim)(problem).count(Status.INVALID) > 0
+    entry = run_campaign(claim, options)
+    assert (entry["verdict"], entry["invalid"]) == ("HOLDS", 0)
+
+    def no_number(p: Points) -> Sides:
+        return Sides(torch.log(-torch.linalg.vector_norm(p.x)), p.x.abs().amax())
+
+    assert run_campaign(claim_of(no_number), options)["verdict"] == "INVALID"
+
+
 def test_an_exception_of_a_claim_is_its_verdict(options: Options) -> None:
     def raises(p: Points) -> Sides:
         raise ZeroDivisionError("in the model")
