@@ -126,7 +126,8 @@ def test_one_poisoned_lane_is_invalid_and_the_others_are_judged(options: Options
 
 def test_what_overflows_a_double_is_decided_in_balls_and_what_is_no_number_is_not(options: Options) -> None:
     def steep(p: Points) -> Sides:
-        return Sides(torch.exp(250 * p.x.abs().amax()), 2 * torch.exp(250 * torch.linalg.vector_norm(p.x)))
+        steep = torch.exp(250 * p.x.abs().amax())
+        return Sides(steep, 1.5 * steep)
 
     claim = claim_of(steep)
     problem = build(PointsRecipe(3, 1), 64)
