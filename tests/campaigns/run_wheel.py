@@ -172,6 +172,10 @@ def try_own_claims(programs: Path, at: Path) -> None:
         "VIOLATED" in run([programs / "boundcheck", "list", "MY-", "--claims", "my_claims"], at=at), "no verdict listed"
     )
     run([programs / "boundcheck", "report", ".boundcheck/last-run.json"], at=at)
+    for form in ("html", "markdown", "latex", "json"):
+        written = run([programs / "boundcheck", "report", "--format", form, "-o", "pages"], at=at).split()
+        require(bool(written) and all((at / file).is_file() for file in written), f"report as {form} wrote {written}")
+    run([programs / "boundcheck", "compare", ".boundcheck/last-run.json"], at=at)
     (wrong,) = (entry for entry in found["claims"] if entry["verdict"] == "VIOLATED")
     stored = Path(".boundcheck", wrong["counterexample"])
     proved = run([programs / "boundcheck", "replay", stored, "--claims", "my_claims"], at=at)
