@@ -200,6 +200,6 @@ def test_the_summary_counts_what_broke_of_what_is_said_to_be_true(proved: int, u
 
 
 def test_a_hunt_without_a_larger_side_is_infinite() -> None:
-    assert hunted_ratio(None) == "–"
-    assert hunted_ratio({"ratio": [None, None]}) == "∞"
-    assert hunted_ratio({"ratio": [0.5, 0.6]}) == "0.5"
+    assert hunted_ratio({"hunted": None}) == "–"
+    assert hunted_ratio({"hunted": {"ratio": [None, None]}}) == "∞"
+    assert hunted_ratio({"hunted": {"ratio": [0.5, 0.6]}}) == "0.5"

@@ -44,12 +44,9 @@ def drawn_ratio(entry: Mapping[str, Any]) -> str:
     return ratio(findings.drawn_ratio(entry))
 
 
-def hunted_ratio(hunted: Mapping[str, Any] | None) -> str:
+def hunted_ratio(entry: Mapping[str, Any]) -> str:
     """The ratio that a hunt confirmed, from below; ∞ where the larger side is 0 or less."""
-    if hunted is None:
-        return NONE
-    low = hunted["ratio"][0]
-    return "∞" if low is None else ratio(low)
+    return ratio(findings.hunted_ratio(entry))
 
 
 def share(part: int, whole: int) -> str:
