@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
 
-from boundcheck.geometry.jacobian import CACHED, jacobian_blocks
+from boundcheck.geometry.jacobian import CACHED, batches, jacobian_blocks
 from boundcheck.geometry.model import Model, require_finite
 
 PROBES = 8
@@ -53,6 +53,8 @@ def choose(model: Model, x: Tensor, samples: int, rows: int) -> Choice:
         rows: mk.
 
     """
+    if not batches(model, x):
+        return Choice(False, math.nan, math.inf, "one sample at a time: torch cannot batch this network")
     with torch.no_grad():
         outputs = model.call(model.params, x[:1]).shape[-1]
     product = 2.0 * outputs * rows * model.size

@@ -64,7 +64,39 @@ def jacobians(model: Model, x: Tensor, chunk: int | None) -> Iterator[Tensor]:
 
 
 def jacobian_blocks(model: Model, x: Tensor, step: int) -> Iterator[Mapping[str, Tensor]]:
-    """The same by parameter, `[step, k, *shape]` each, so many samples a pass."""
-    rows = per_sample(model.call)
+    """The same by parameter, `[step, k, *shape]` each, so many samples a pass (or one, where torch cannot batch the network)."""
     for part in x.split(step):
-        yield {name: block.detach() for name, block in rows(dict(model.params), part).items()}
+        try:
+            blocks = per_sample(model.call)(dict(model.params), part)
+        except RuntimeError:  # the network looks at values (`.item()`, an `if`), or uses what vmap does not know
+            blocks = _one_by_one(model, part)
+        yield {name: block.detach() for name, block in blocks.items()}
+
+
+def batches(model: Model, x: Tensor) -> bool:
+    """Whether torch can pass several samples through the network at once, each by itself."""
+    try:
+        per_sample(model.call)(dict(model.params), x[:1])
+    except RuntimeError:
+        return False
+    return True
+
+
+def _one_by_one(model: Model, x: Tensor) -> dict[str, Tensor]:
+    """`[N, k, *shape]` by parameter, one backward pass a row: whatever is wrong with the network shows here as it is."""
+    leaves = {name: value.detach().requires_grad_() for name, value in model.params.items()}
+    rows: dict[str, list[Tensor]] = {name: [] for name in leaves}
+    for sample in x.split(1):
+        with torch.enable_grad():
+            outputs = model.call(leaves, sample)[0]
+        for output in outputs:
+            found = _gradients(output, list(leaves.values()))
+            for name, part in zip(leaves, found, strict=True):
+                rows[name].append(part)
+    return {name: torch.stack(parts).unflatten(0, (len(x), -1)) for name, parts in rows.items()}
+
+
+def _gradients(output: Tensor, leaves: list[Tensor]) -> list[Tensor]:
+    if not output.requires_grad:
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    return list(torch.autograd.grad(output, leaves, retain_graph=True, allow_unused=True, materialize_grads=True))
