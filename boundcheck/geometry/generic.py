@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
 
-from boundcheck.geometry.jacobian import CACHED, batches, jacobian_blocks
+from boundcheck.geometry.jacobian import batches, jacobian_blocks
+from boundcheck.geometry.layers import TEMPORARY
 from boundcheck.geometry.model import Model, require_finite
 
 PROBES = 8
@@ -120,7 +121,7 @@ def _by_reverse(model: Model, x: Tensor, rows: Tensor) -> Products:
     columns = rows.split([value.numel() for value in model.params.values()], dim=-1)
     values, sizes = [], []
     zero = True
-    for blocks in jacobian_blocks(model, x, max(1, CACHED // max(1, model.size))):
+    for blocks in jacobian_blocks(model, x, max(1, TEMPORARY // max(1, model.size))):
         flat = [block.flatten(2).flatten(0, 1).double() for block in blocks.values()]
         values.append(
             sum((part @ block.mT for part, block in zip(columns, flat, strict=True)), start=rows.new_zeros(()))

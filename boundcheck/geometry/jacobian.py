@@ -11,9 +11,6 @@ from torch import Tensor, nn
 from boundcheck.geometry.layers import TEMPORARY
 from boundcheck.geometry.model import Call, Function, Model, Params, check_samples, model_of, require_finite
 
-CACHED = 2**20
-"""Numbers that fit a core's cache (8 MiB): rows formed and used at once are faster than rows written to memory."""
-
 
 def per_sample_jacobian(
     module_or_fn: nn.Module | Function, params: Params | None, x: Tensor, *, chunk: int | None = None

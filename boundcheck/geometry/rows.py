@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.geometry.jacobian import CACHED, jacobians
+from boundcheck.geometry.jacobian import jacobians
 from boundcheck.geometry.layers import (
+    TEMPORARY,
     Captured,
     NotSeparableError,
     concatenated,
@@ -76,15 +77,15 @@ class Rows:
         pending: list[Tensor] = []
         for piece in self._pieces():
             pending.append(piece.mT)
-            if sum(part.numel() for part in pending) > CACHED:
+            if sum(part.numel() for part in pending) > TEMPORARY:
                 pending = [torch.linalg.qr(concatenated(pending, -2), mode="r").R]
         return torch.linalg.qr(concatenated(pending, -2), mode="r").R
 
     def _pieces(self) -> Iterator[Tensor]:
         for seen in self.captured.values():
-            yield from seen.reduced().pieces(CACHED)
+            yield from seen.reduced().pieces(TEMPORARY)
         rows = self.formed.flatten(-3, -2)
-        yield from rows.split(max(1, CACHED // rows.shape[:-1].numel()), -1)
+        yield from rows.split(max(1, TEMPORARY // rows.shape[:-1].numel()), -1)
 
 
 def rows_of(model: Model, x: Tensor, chunk: int | None, formed: frozenset[str] | None = None) -> Rows:

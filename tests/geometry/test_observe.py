@@ -204,7 +204,7 @@ def test_few_wide_rows_are_reduced_to_what_they_span() -> None:
 def test_a_triangle_from_pieces_is_the_triangle(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from boundcheck.geometry import rows as module
 
-    monkeypatch.setattr(module, "CACHED", numbers)
+    monkeypatch.setattr(module, "TEMPORARY", numbers)
     seen = {("w", "b"): captured(3, 2, 2, 5, 4, True, seed=0), ("v", ""): captured(3, 2, 1, 6, 3, False, seed=2)}
     made = random(3, 2, 9, seed=5)
     rows = with_sizes(seen, made)
