@@ -37,6 +37,7 @@ class Whitening:
         shift: ½·δ, at least the relative change of a singular value of C·Yᵀ or of J_S from the roundings in K, L and Y.
         condition: ‖Y·diag(s)‖ (Frobenius): κ after scaling each row by its size.
         regular: K is finite and was factorised, and no row is too small to tell.
+        factor: L, `[..., mk, mk]`; meaningless where K is not `regular`.
 
     """
 
@@ -44,6 +45,7 @@ class Whitening:
     shift: Tensor
     condition: Tensor
     regular: Tensor
+    factor: Tensor
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def whiten(gram: Tensor, sizes: Tensor, *, terms: int) -> Whitening:
     regular = (info == 0) & shift.isfinite() & (sizes.amin(-1) > SMALLEST_ROW)
     condition = (inverse * sizes.unsqueeze(-2)).flatten(-2).square().sum(-1).sqrt()
     inverse = torch.where(regular[..., None, None], inverse, identity)
-    return Whitening(inverse, shift, condition, regular)
+    return Whitening(inverse, shift, condition, regular, factor)
 
 
 def restrict(whitening: Whitening, cross: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.geometry.generic import Choice, choose
+from boundcheck.geometry.gram_route import whiten
 from boundcheck.geometry.layers import Captured, operations
 from boundcheck.geometry.model import Model
 from boundcheck.geometry.rows import Rows
@@ -146,23 +147,18 @@ def triangular_factor(train: Rows, size: int, accuracy: float) -> Factor:
 
 
 def _by_cholesky(train: Rows) -> Factor:
-    gram = train.products(train)
-    triangle, failed = torch.linalg.cholesky_ex(gram, upper=True)
-    if bool(failed):
-        return Factor(triangle, math.inf, math.inf, "")
-    condition = _condition(triangle, train.sizes)
-    error = train.sizes.shape[-1] * _roundings(train) * 2.0**-53 * condition**2
-    error = error if math.isfinite(error) else math.inf
-    return Factor(triangle, condition, error, f"Cholesky: off by {error:.1e} relatively at most")
+    found = whiten(train.products(train), train.sizes, terms=_roundings(train))
+    error = float(found.shift) if bool(found.regular) else math.inf
+    return Factor(found.factor.mT, float(found.condition), error, f"Cholesky: off by {error:.1e} relatively at most")
 
 
 def _roundings(train: Rows) -> int:
-    """Roundings, in units of u, of an inner product relative to both rows' sizes, and of the factorisation."""
+    """At least so many, in units of u, on the way to an inner product, relative to both rows' sizes."""
     sums = [
         seen.inputs.shape[-1] + seen.signals.shape[-1] + seen.signals.shape[-2] ** 2 + 3
         for seen in train.captured.values()
     ]
-    return max([*sums, train.formed.shape[-1]]) + len(sums) + train.sizes.shape[-1] + 2
+    return max([*sums, train.formed.shape[-1]]) + len(sums) + 2
 
 
 def _condition(triangle: Tensor, sizes: Tensor) -> float:

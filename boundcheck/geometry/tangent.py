@@ -20,14 +20,12 @@ from torch import Tensor, nn
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry.generic import Choice, Products, products
+from boundcheck.geometry.gram_route import ACCURACY
 from boundcheck.geometry.layers import LARGEST, TEMPORARY, NotSeparableError, concatenated
 from boundcheck.geometry.model import Function, Model, Params, check_samples, model_of
 from boundcheck.geometry.overlap import singular_values
 from boundcheck.geometry.plan import Budget, Factor, Plan, plan_for, triangular_factor
 from boundcheck.geometry.rows import SMALLEST, Rows, captured_rows, numerical_rank, rows_of
-
-ACCURACY = 1e-9
-"""What squaring the condition number may move an overlap by, relatively, before R is taken from a QR."""
 
 MEMORY = 2**26
 """Bytes that a pass over evaluation samples may take (64 MiB)."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry import generic, per_sample_jacobian, tangent, tangent_overlap
+from boundcheck.geometry import generic, gram_route, per_sample_jacobian, tangent_overlap
 from boundcheck.geometry.generic import choose, products
 from boundcheck.geometry.model import Function, model_of
 from tests.geometry.oracle import geometry, jacobian_rows
@@ -32,9 +32,9 @@ def test_every_condition_number_is_met_within_the_stated_error(condition: float)
     gamma, smallest, largest, scale = exactly(x_train, x_eval)
     cholesky = found.plan.factor.startswith("Cholesky")
     assert cholesky if condition <= 1e2 else not cholesky if condition >= 1e4 else True
-    allowed = 100 * EPSILON * condition * scale + (tangent.ACCURACY * gamma if cholesky else 0.0)
+    allowed = 100 * EPSILON * condition * scale + (gram_route.ACCURACY * gamma if cholesky else 0.0)
     assert abs(found.gamma_ov - gamma) <= min(10 * found.gamma_error, allowed)
-    relative = 100 * EPSILON * condition + (tangent.ACCURACY if cholesky else 0.0)
+    relative = 100 * EPSILON * condition + (gram_route.ACCURACY if cholesky else 0.0)
     assert found.sigma_min == pytest.approx(smallest, rel=relative)
     assert found.sigma_max == pytest.approx(largest, rel=100 * EPSILON + relative)
 
