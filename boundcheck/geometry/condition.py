@@ -5,17 +5,18 @@ Source: Alignment Collapse, Definition 5.1.
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
 from torch.func import grad, jvp
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry.eigenspaces import Eigenspace
-from boundcheck.geometry.fisher import FORMED, Fisher, _finite, fisher_information, flattened
+from boundcheck.geometry.fisher import FORMED, Fisher, _finite, fisher_information
 from boundcheck.geometry.leading_spectrum import LeadingSpectrum
 from boundcheck.geometry.model import Function, Params
 from boundcheck.geometry.policies import Policy
@@ -59,15 +60,35 @@ def curvature_coupling(loss: Loss, params: Params) -> tuple[Tensor, Tensor]:
 def _twice_backwards(value: Tensor, leaves: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """∇L and its derivative along itself; zeros for what a value or a gradient does not depend on."""
 
-    def derivative(of: list[Tensor], along: list[Tensor] | None, *, again: bool) -> list[Tensor]:
+    def derivative(of: list[Tensor], along: list[Tensor], *, again: bool) -> list[Tensor]:
         if not of:
             return [torch.zeros_like(leaf) for leaf in leaves]
         found = torch.autograd.grad(of, leaves, along, create_graph=again, allow_unused=True)
         return [torch.zeros_like(leaf) if part is None else part for part, leaf in zip(found, leaves, strict=True)]
 
-    gradient = derivative([value] if value.requires_grad else [], None, again=True)
+    factor = torch.ones_like(value, requires_grad=True)  # without, torch takes a gradient marked below for a constant
+    gradient = derivative([value] if value.requires_grad else [], [factor], again=True)
+    if any(isinstance(node, BackwardCFunction) for node in _nodes([value])) and any(
+        type(node).__name__ == "Error" for node in _nodes(gradient)
+    ):
+        raise RuntimeError("an autograd.Function is marked with @once_differentiable")
     bending = [part for part in gradient if part.requires_grad]
     return gradient, derivative(bending, bending, again=False)
+
+
+def _nodes(tensors: list[Tensor]) -> Iterator[Any]:
+    """Of the graph behind some tensors."""
+    pending = [tensor.grad_fn for tensor in tensors]
+    seen = set(pending)
+    while pending:
+        node = pending.pop()
+        if node is None:
+            continue
+        yield node
+        for behind, _ in node.next_functions:
+            if behind not in seen:
+                seen.add(behind)
+                pending.append(behind)
 
 
 def _forward_over_reverse(
@@ -75,7 +96,8 @@ def _forward_over_reverse(
 ) -> tuple[list[Tensor], list[Tensor]]:
     gradient_of = grad(lambda p: given(p).reshape(()))
     try:
-        gradient, bent = jvp(gradient_of, (named,), (cast("dict[str, Tensor]", gradient_of(named)),))
+        gradient = cast("dict[str, Tensor]", gradient_of(named))
+        bent = cast("dict[str, Tensor]", jvp(gradient_of, (named,), (gradient,))[1])
     except (RuntimeError, NotImplementedError) as second:
         raise BoundcheckError(
             f"a loss without a second derivative: twice backwards, {_first_line(reason)}; forwards, {_first_line(second)}",

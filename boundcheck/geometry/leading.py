@@ -1,4 +1,4 @@
-"""Leading eigenvalues of a large symmetric positive semidefinite matrix, with bounds, and a count that shows that none is missing.
+"""Leading eigenvalues of a large positive semidefinite matrix, with bounds, and a count that shows that none is missing.
 
 Lanczos' method (ARPACK, by scipy) finds pairs (θ_i, v_i); a Rayleigh-Ritz step in float64 then yields the residual R = K·V - V·Θ.
 With Q = [V, W] orthogonal and M = Wᵀ·K·W, the eigenvalues of K are within ‖R‖ of those of diag(Θ, M) (Weyl), and one of Θ that is
@@ -12,8 +12,8 @@ bound μ of M, of what was not found:
 
 What the bounds do not count are the roundings in K itself and in products with it.
 
-Sources: Parlett, The Symmetric Eigenvalue Problem, Chapters 10, 11 and 13; Li and Li, A note on eigenvalues of perturbed Hermitian
-matrices (2005); Higham, Accuracy and Stability of Numerical Algorithms, Theorem 10.3.
+Sources: Parlett, The Symmetric Eigenvalue Problem, Chapters 10, 11 and 13; Li and Li, A note on eigenvalues of perturbed
+Hermitian matrices (2005); Higham, Accuracy and Stability of Numerical Algorithms, Theorem 10.3.
 """
 
 import inspect
@@ -151,7 +151,9 @@ def _nothing(matrix: Operator) -> LeadingPairs:
     return LeadingPairs(np.zeros(0), np.zeros((matrix.size, 0)), np.zeros(0), 0.0, matrix.trace)
 
 
-def _lanczos(matrix: Matrix | Operator, count: int, seed: int, without: LeadingPairs | None = None) -> LeadingPairs | None:
+def _lanczos(
+    matrix: Matrix | Operator, count: int, seed: int, without: LeadingPairs | None = None
+) -> LeadingPairs | None:
     """Pairs by ARPACK from a start that the seed decides, of K or of K - V·Θ·Vᵀ; None where it does not converge."""
     size = matrix.size
     generator = np.random.default_rng(seed)
@@ -194,7 +196,9 @@ def _measured(matrix: Matrix | Operator, values: Array, vectors: Array, image: A
     residuals = np.linalg.norm(image - vectors * values, axis=0)
     lacking = float(np.linalg.norm(vectors.T @ vectors - np.eye(len(values))))
     size = float(np.abs(values).max(initial=0.0))
-    return LeadingPairs(values, vectors, residuals, (float(np.linalg.norm(residuals)) + 2 * lacking * size) * (1 + lacking))
+    return LeadingPairs(
+        values, vectors, residuals, (float(np.linalg.norm(residuals)) + 2 * lacking * size) * (1 + lacking)
+    )
 
 
 def _by_trace(matrix: Matrix | Operator, found: LeadingPairs) -> LeadingPairs:
@@ -229,7 +233,9 @@ def _bound_on_rest(matrix: Matrix, found: LeadingPairs) -> float:
     size, count = matrix.size, len(found.values)
     values = np.maximum(found.values, 0.0)
     formed = (count + 4) * UNIT * (math.sqrt(matrix.squares) + 2 * float(values.sum()) + float(values[-1]))
-    at = float(values[-1]) + 2 * (formed + (size + 2) * UNIT * max(size * float(values[-1]) - matrix.trace + values.sum(), 0.0))
+    at = float(values[-1]) + 2 * (
+        formed + (size + 2) * UNIT * max(size * float(values[-1]) - matrix.trace + values.sum(), 0.0)
+    )
     shifted = blas.dsyrk(1.0, np.asfortranarray(found.vectors * np.sqrt(values)), beta=-1.0, c=matrix.lower, lower=1)
     shifted[np.diag_indices(size)] += at
     trace = float(np.abs(np.diag(shifted)).sum())

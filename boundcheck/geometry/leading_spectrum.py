@@ -62,23 +62,28 @@ class LeadingSpectrum(FisherSpectrum):
     @property
     def complete(self) -> bool:
         """Whether no larger eigenvalue is missing among the d first."""
-        return bool(self.counted_by) or self.rest_at_most <= float(self.eigenvalues[self.d - 1])
+        return self._counted(self.d)
+
+    def _counted(self, d: int) -> bool:
+        return bool(self.counted_by) or self.rest_at_most <= float(self.eigenvalues[d - 1])
 
     def eigenspace(self, d: int | None = None) -> Eigenspace:
         """The span of the d leading eigenvectors, of as many as were asked for if not given.
 
         Raises:
-            BoundcheckError: for a d beyond those, beyond the rank, or of eigenvalues of which none can be told from others.
+            BoundcheckError: for a d beyond those or beyond the rank, or where it is not known that nothing is missing.
 
         """
         d = self.d if d is None else d
         if d > self.d:
             raise BoundcheckError(
-                f"d={d} in a spectrum of the {self.d} leading eigenvalues", expected=f"1 to {self.d}", remedy="ask for more"
+                f"d={d} in a spectrum of the {self.d} leading eigenvalues",
+                expected=f"1 to {self.d}",
+                remedy="ask for more",
             )
-        if d > self.rank and not self.complete:
+        if d >= 1 and not self._counted(d):
             raise BoundcheckError(
-                f"d={d}, of a spectrum of which only {self.rank} eigenvalues are known to be the leading ones",
+                f"d={d}, where larger eigenvalues may be missing than the last of those that were found",
                 expected="a count of the eigenvalues",
                 remedy="use check=True",
             )
@@ -103,7 +108,7 @@ def leading_spectrum(fisher: "Fisher", d: int, *, check: bool) -> LeadingSpectru
         raise BoundcheckError(f"d={d} leading eigenvalues", expected=f"1 to {size}, the least of N·k and n")
     if fisher.parameters < fisher.rows and size <= LARGEST_MATRIX:
         return _of_parameters(fisher, d, check=check)
-    if check and size <= LARGEST_MATRIX:
+    if size <= LARGEST_MATRIX and (check or d + 1 >= size):
         rows: Linearised = score_rows(fisher._model, fisher.x, fisher._chunk, fisher._scored)
     else:
         rows = linearise(fisher)
@@ -127,6 +132,8 @@ def _of_rows(fisher: "Fisher", rows: Linearised, d: int, *, check: bool) -> Lead
     size, device = fisher.rows, fisher.outputs.device
     form = rows.gram_cost if isinstance(rows, ScoreRows) and size <= LARGEST_MATRIX else None
     costs = _costs(size, min(d + 1, size), form, rows.product_cost, check=check)
+    if not costs:
+        raise BoundcheckError(f"all eigenvalues of a matrix of {size} rows", expected=f"at most {LARGEST_MATRIX} rows")
     route = min(costs, key=lambda name: costs[name])
     why = f"A·Aᵀ of N·k = {size} rows. {_told(costs, route)}"
     if route == "operator":
@@ -174,7 +181,11 @@ def _costs(size: int, count: int, form: int | None, product: int | None, *, chec
 
 
 def _told(costs: dict[str, float], route: str) -> str:
-    names = {"all": "all its eigenvalues", "matrix": "Lanczos' method with the matrix", "operator": "with its products alone"}
+    names = {
+        "all": "all its eigenvalues",
+        "matrix": "Lanczos' method with the matrix",
+        "operator": "with its products alone",
+    }
     told = ", ".join(f"{names[name]} {cost:.1e}" for name, cost in sorted(costs.items(), key=lambda item: item[1]))
     return f"Multiplications: {told}. Taken: {names[route]}."
 

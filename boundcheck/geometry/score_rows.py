@@ -176,7 +176,11 @@ class ScoreRows:
         """The view of `[n, b]` that belongs to a map's weight: `[out, in, b]`."""
         out, entering = seen.signals.shape[-1], seen.inputs.shape[-1]
         part = self._part(key[0], columns)
-        return part.unflatten(0, (entering, out)).transpose(0, 1) if seen.transposed else part.unflatten(0, (out, entering))
+        return (
+            part.unflatten(0, (entering, out)).transpose(0, 1)
+            if seen.transposed
+            else part.unflatten(0, (out, entering))
+        )
 
     def _part(self, name: str, columns: Tensor) -> Tensor:
         """The view of `[n, b]` that belongs to a parameter."""
