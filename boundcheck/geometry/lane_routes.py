@@ -1,0 +1,221 @@
+"""The stages of `boundcheck.geometry.lanes`: each measures the lanes of a pass and says for which of them that settles it."""
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from boundcheck.geometry.family import TwoLayer
+from boundcheck.geometry.gram_route import GramOverlap, by_cholesky, conclude, restrict, whiten
+from boundcheck.geometry.jacobian import SMALLEST, Rows, no_rows, numerical_rank, with_sizes
+from boundcheck.geometry.layers import LARGEST, Captured, NotSeparableError
+from boundcheck.geometry.overlap import singular_values
+from boundcheck.geometry.two_layer_lanes import eval_products, train_products
+
+Lanes = Mapping[str, Tensor]
+"""Parameters by name, x_train and x_eval of some lanes."""
+
+BLOCK = 2**16
+"""Numbers in an array of evaluation products, 512 KiB: the few in use stay in L2 or near it. Much smaller and each operation
+costs more than its arithmetic; larger and the allocator hands the memory back each time, and page faults cost more than it."""
+
+VECTORS = 32
+"""A block of lanes is a multiple of this, for the reason that a pass is one (see `boundcheck.geometry.lanes`)."""
+
+WIDEST = LARGEST / 1e5
+"""Vectors of up to 10¹⁰ entries of this size have norms up to LARGEST."""
+
+
+class Measured(NamedTuple):
+    """γ_ov, its error, σ_min, σ_max, rank, whether they came by Cholesky, and whether they are final, lane by lane; mk."""
+
+    gamma: Tensor
+    error: Tensor
+    sigma_min: Tensor
+    sigma_max: Tensor
+    rank: Tensor
+    by_gram: Tensor
+    settled: Tensor
+    rows: int
+
+
+Stage = Callable[[Lanes], Measured]
+
+
+def gathered(lanes: Lanes, places: Tensor) -> Lanes:
+    """The lanes at these places."""
+    return {name: value.index_select(0, places) for name, value in lanes.items()}
+
+
+@dataclass(frozen=True)
+class RowsRoute:
+    """From Jacobian rows, of which there are two ways to come by; the first gives nothing where it does not apply."""
+
+    captured: Callable[[Lanes, str], dict[str, Captured]]
+    formed: Callable[[Lanes, str], Tensor]
+    parameters: int
+    roundoff: float
+    accuracy: float
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return self.by_gram, self.by_qr, self.by_formed_rows
+
+    def by_gram(self, lanes: Lanes) -> Measured:
+        """Products of rows, and Cholesky."""
+        train, evaluation, within = self._rows(lanes)
+        size = torch.linalg.vector_norm(evaluation.sizes, dim=-1)
+        found = by_cholesky(
+            train.products(train),
+            train.products(evaluation).mT,
+            train.sizes,
+            size,
+            self.accuracy,
+            samples=lanes["x_eval"].shape[1],
+            terms=_terms(train),
+            roundoff=self.roundoff,
+        )
+        return of_gram(found, train.sizes, size, self.parameters, self.roundoff, within)
+
+    def by_qr(self, lanes: Lanes) -> Measured:
+        """A QR of J_S, whatever its condition."""
+        train, evaluation, within = self._rows(lanes)
+        found = _by_qr(train, evaluation, lanes["x_eval"].shape[1], self.roundoff)
+        return found._replace(settled=within)
+
+    def by_formed_rows(self, lanes: Lanes) -> Measured:
+        """The same, from rows that are formed: their factors may be larger than products of them can be."""
+        return replace(self, captured=lambda *_: {}).by_qr(lanes)
+
+    def _rows(self, lanes: Lanes) -> tuple[Rows, Rows, Tensor]:
+        """Rows of both batches by the same way, since inner products need like with like; and for which lanes they are right."""
+        batches = ("x_train", "x_eval")
+        with contextlib.suppress(NotSeparableError):
+            captured = [self.captured(lanes, batch) for batch in batches]
+            if all(captured) and captured[0].keys() == captured[1].keys():
+                within = _within([seen for batch in captured for seen in batch.values()])
+                kept = [_kept(batch, within) for batch in captured]
+                train, evaluation = (with_sizes(batch, no_rows(batch)) for batch in kept)
+                return train, evaluation, within
+        train, evaluation = (with_sizes({}, self.formed(lanes, batch).double()) for batch in batches)
+        return train, evaluation, torch.ones_like(train.sizes[..., 0], dtype=torch.bool)
+
+
+@dataclass(frozen=True)
+class TwoLayerRoute:
+    """Stage `by_gram` of a `TwoLayer`, from what its rows are made of."""
+
+    family: TwoLayer
+    roundoff: float
+    accuracy: float
+
+    def __call__(self, lanes: Lanes) -> Measured:
+        x_train, x_eval = lanes["x_train"].double(), lanes["x_eval"].double()
+        train = train_products(self.family, lanes["theta"].double(), lanes["head"].double(), x_train)
+        whitening = whiten(train.gram, train.sizes, terms=train.terms)
+        total, eval_rows = len(x_eval), x_eval.shape[1] * self.family.outputs_
+        step = max(VECTORS, BLOCK // (eval_rows * train.gram.shape[-1]) // VECTORS * VECTORS)
+        parts = []
+        for start in range(0, total, step):
+            block = slice(start, min(total, start + step))
+            made = eval_products(train, block, x_eval[block])
+            parts.append((restrict(whitening.inverse[block], made.cross), made.square, made.longest))
+        restricted, square, longest = (torch.cat(column) for column in zip(*parts, strict=True))
+        size = square.sqrt()
+        found = conclude(
+            train.gram,
+            whitening,
+            restricted if eval_rows >= train.gram.shape[-1] else None,
+            size,
+            self.accuracy,
+            samples=x_eval.shape[1],
+            eval_rows=eval_rows,
+            roundoff=self.roundoff,
+        )
+        within = torch.maximum(longest, train.longest) <= LARGEST**2
+        return of_gram(found, train.sizes, size, self.family.parameters, self.roundoff, within)
+
+
+def of_gram(
+    found: GramOverlap, train_sizes: Tensor, eval_size: Tensor, parameters: int, roundoff: float, within: Tensor
+) -> Measured:
+    """What Cholesky found, settled where its bounds hold and J_S has full rank beyond doubt."""
+    rows = train_sizes.shape[-1]
+    trusted = found.trusted & within & _measurable(torch.linalg.vector_norm(train_sizes, dim=-1), eval_size)
+    above = numerical_rank(found.sigma_min.unsqueeze(-1), train_sizes, (rows, parameters), roundoff) == 1
+    trusted = trusted & above if rows <= parameters else torch.zeros_like(trusted)
+    rank = torch.full_like(found.gamma, rows, dtype=torch.int64)
+    return Measured(found.gamma, found.error, found.sigma_min, found.sigma_max, rank, trusted, trusted, rows)
+
+
+def _measurable(train_size: Tensor, eval_size: Tensor) -> Tensor:
+    return (torch.minimum(train_size, eval_size) > SMALLEST) & (torch.maximum(train_size, eval_size) < LARGEST)
+
+
+def _within(layers: list[Captured]) -> Tensor:
+    """Lanes none of whose factors is so large that products of them may overflow where the rows do not."""
+    largest = [part.flatten(1).abs().amax(1) for seen in layers for part in (seen.inputs, seen.signals)]
+    return ~(torch.stack(largest) > WIDEST).any(0)  # what is NaN is NaN by every route
+
+
+def _kept(captured: dict[str, Captured], lanes: Tensor) -> dict[str, Captured]:
+    """0 in the other lanes."""
+    if bool(lanes.all()):
+        return captured
+    return changed(captured, lambda part: torch.where(lanes.reshape(-1, *(1,) * (part.dim() - 1)), part, 0.0))
+
+
+def changed(captured: dict[str, Captured], change: Callable[[Tensor], Tensor]) -> dict[str, Captured]:
+    """All inputs and signals changed; layers that read one tensor still do, on which the order of later sums depends."""
+    inputs = {seen.source: seen.inputs for seen in captured.values()}
+    inputs = {source: change(given) for source, given in inputs.items()}
+    return {
+        name: replace(seen, inputs=inputs[seen.source], signals=change(seen.signals)) for name, seen in captured.items()
+    }
+
+
+def _terms(rows: Rows) -> int:
+    """Roundings on the way to an inner product of rows, at most: of one layer's sums and of the sum over layers."""
+    of_layers = [rows.formed.shape[-1]]
+    for seen in rows.captured.values():
+        tokens, width, inputs = seen.signals.shape[-2], seen.signals.shape[-1], seen.inputs.shape[-1]
+        by_tokens, by_rows = width + inputs + tokens**2, width * (inputs + 1) + tokens
+        of_layers.append(by_tokens if tokens == 1 else max(by_tokens, by_rows))
+    return max(of_layers) + len(of_layers) + 16
+
+
+def _by_qr(train: Rows, evaluation: Rows, samples: int, roundoff: float) -> Measured:
+    jacobian = train.stacked()
+    rows, parameters = jacobian.shape[-2:]
+    triangle = torch.linalg.qr(jacobian.mT, mode="r").R
+    sigmas = singular_values(triangle)
+    sizes = [torch.linalg.vector_norm(part.sizes, dim=-1) for part in (train, evaluation)]
+    trusted = _measurable(sizes[0], sizes[1])  # false for NaN
+    rank = torch.where(trusted, numerical_rank(sigmas, train.sizes, (rows, parameters), roundoff), 0)
+    gamma, error = torch.full_like(sizes[0], math.nan), torch.full_like(sizes[0], math.nan)
+    if rows <= parameters:
+        gamma, error = _overlap(train, triangle, evaluation, samples, roundoff)
+    smallest = sigmas[..., -1] if rows <= parameters else torch.zeros_like(gamma)
+    values = torch.stack([gamma, error, smallest, sigmas[..., 0]])
+    gamma, error, smallest, largest = torch.where(trusted, values, math.nan)
+    regular = rank == rows
+    gamma, error = torch.where(regular, gamma, math.nan), torch.where(regular, error, math.nan)
+    by_gram = torch.zeros_like(regular)
+    return Measured(gamma, error, smallest, largest, rank, by_gram, torch.ones_like(regular), rows)
+
+
+def _overlap(train: Rows, triangle: Tensor, evaluation: Rows, samples: int, roundoff: float) -> tuple[Tensor, Tensor]:
+    """γ_ov and the size of its error, meaningless where J_S does not have full row rank."""
+    if evaluation.sizes.shape[-1] < train.sizes.shape[-1]:
+        zeros = torch.zeros_like(triangle[..., 0, 0])
+        return zeros, zeros
+    products = evaluation.products(train)
+    restricted = torch.linalg.solve_triangular(triangle, products, upper=True, left=False)
+    small = torch.linalg.qr(restricted, mode="r").R
+    scaled = torch.linalg.solve_triangular(triangle, torch.diag_embed(train.sizes), upper=True, left=False)
+    size = torch.linalg.vector_norm(evaluation.sizes, dim=-1) * torch.linalg.matrix_norm(scaled)
+    return singular_values(small)[..., -1] / math.sqrt(samples), roundoff * size / math.sqrt(samples)
