@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from boundcheck.geometry.family import TwoLayer
-from boundcheck.geometry.gram_route import GramOverlap, by_cholesky, conclude, restrict, whiten
+from boundcheck.geometry.gram_route import GramOverlap, by_cholesky, conclude, whiten
 from boundcheck.geometry.jacobian import SMALLEST, Rows, no_rows, numerical_rank, with_sizes
 from boundcheck.geometry.layers import LARGEST, Captured, NotSeparableError
 from boundcheck.geometry.overlap import singular_values
-from boundcheck.geometry.two_layer_lanes import eval_products, train_products
+from boundcheck.geometry.two_layer_lanes import Workspace, eval_products, train_products
 
 Lanes = Mapping[str, Tensor]
 """Parameters by name, x_train and x_eval of some lanes."""
@@ -119,11 +119,12 @@ class TwoLayerRoute:
         whitening = whiten(train.gram, train.sizes, terms=train.terms)
         total, eval_rows = len(x_eval), x_eval.shape[1] * self.family.outputs_
         step = max(VECTORS, BLOCK // (eval_rows * train.gram.shape[-1]) // VECTORS * VECTORS)
-        parts = []
+        parts, space = [], Workspace()
         for start in range(0, total, step):
             block = slice(start, min(total, start + step))
-            made = eval_products(train, block, x_eval[block])
-            parts.append((restrict(whitening.inverse[block], made.cross), made.square, made.longest))
+            made = eval_products(train, block, x_eval[block], space)
+            whitened = space.matmul("whitened", whitening.inverse[block], made.cross.mT)
+            parts.append((whitened @ whitened.mT, made.square, made.longest))
         restricted, square, longest = (torch.cat(column) for column in zip(*parts, strict=True))
         size = square.sqrt()
         found = conclude(

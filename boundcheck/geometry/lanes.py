@@ -264,5 +264,5 @@ def _places_apart(shapes: Iterable[Sequence[int]], tensors: Lanes) -> int:
 
 def _laid_out(tensors: Lanes) -> Lanes:
     """The same as contiguous arrays on the boundaries that torch gives its own."""
-    given = {name: value.contiguous() for name, value in tensors.items()}
+    given = {name: value.detach().contiguous() for name, value in tensors.items()}
     return {name: value.clone() if value.data_ptr() % 64 else value for name, value in given.items()}

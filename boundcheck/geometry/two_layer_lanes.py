@@ -5,7 +5,7 @@ the fine-tuning samples goes into one small matrix a lane, and one product with 
 The evaluation samples stay the last axis throughout: BLAS and the elementwise kernels both want their long axis contiguous.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -66,29 +66,42 @@ def train_products(family: TwoLayer, theta: Tensor, head: Tensor, x: Tensor) -> 
     samples, width = x.shape[1], family.width
     head = head * family._scale
     left = torch.cat([theta.unflatten(-1, (width, family.inputs)), x], dim=1)
-    own = left @ x.mT
-    slopes = slope(family.activation, own[:, :width])
+    own = x @ left.mT
+    slopes, inputs = slope(family.activation, own[..., :width].contiguous()), own[..., width:]
     pairs = head[:, :, None] * head[:, None]
-    through = (slopes.mT[:, :, None, None] * pairs[:, None]).flatten(1, 3)
-    inputs = own[:, width:]
-    gram = _paired(through @ slopes, inputs, family.outputs_).mT.reshape(len(x), -1, samples * family.outputs_)
+    through = (slopes[:, :, None, None] * pairs[:, None]).flatten(1, 3)
+    gram = _times_inputs(through @ slopes.mT, inputs, family.outputs_).mT.reshape(len(x), -1, samples * family.outputs_)
     signals = head.square().sum(1, keepdim=True)
     longest = torch.cat([inputs.diagonal(dim1=-2, dim2=-1), signals[:, 0]], dim=-1).amax(-1)
     return TrainProducts(family, gram, left, through, signals, longest)
 
 
-def eval_products(train: TrainProducts, lanes: slice, x: Tensor) -> EvalProducts:
-    """Of some of the lanes at their evaluation samples `[lanes, N, features]`."""
-    width = train.family.width
-    other = train.left[lanes] @ x.mT  # W·x and x·x' in one product
-    slopes = slope(train.family.activation, other[:, :width])
-    cross = _paired(train.through[lanes] @ slopes, other[:, width:], train.family.outputs_)
-    squares = x.square() @ x.new_ones(train.family.inputs, 1)
+@dataclass
+class Workspace:
+    """Arrays that one block of lanes after another writes to: fresh ones cost more in page faults than in arithmetic."""
+
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+
+    def matmul(self, name: str, left: Tensor, right: Tensor) -> Tensor:
+        """left @ right, over what the array of this name held."""
+        shape = (*left.shape[:-1], right.shape[-1])
+        if name not in self.arrays or self.arrays[name].shape != shape:
+            self.arrays[name] = left.new_empty(shape)
+        return torch.matmul(left, right, out=self.arrays[name])
+
+
+def eval_products(train: TrainProducts, lanes: slice, x: Tensor, space: Workspace) -> EvalProducts:
+    """Of some of the lanes at their evaluation samples `[lanes, N, features]`; `cross` lies in the workspace."""
+    family, width = train.family, train.family.width
+    inputs = space.matmul("inputs", train.left[lanes, width:], x.mT)
+    slopes = slope(family.activation, space.matmul("hidden", train.left[lanes, :width], x.mT))
+    cross = _times_inputs(space.matmul("cross", train.through[lanes], slopes), inputs, family.outputs_)
+    squares = x.square() @ x.new_ones(family.inputs, 1)
     size = (train.signals[lanes] @ (slopes.square_() @ squares)).flatten()
     return EvalProducts(cross.flatten(3).flatten(1, 2).mT, size, squares.flatten(1).amax(-1))
 
 
-def _paired(signals: Tensor, inputs: Tensor, outputs: int) -> Tensor:
+def _times_inputs(signals: Tensor, inputs: Tensor, outputs: int) -> Tensor:
     """Inner products of signals `[lanes, m·k'·k, N]` times those of the inputs `[lanes, m, N]`: `[lanes, m, k', k, N]`."""
     return signals.unflatten(1, (inputs.shape[1], outputs, outputs)).mul_(inputs[:, :, None, None])
 
@@ -102,12 +115,12 @@ def captured_layer(family: TwoLayer, theta: Tensor, head: Tensor, x: Tensor) -> 
 
 
 def slope(activation: str, t: Tensor) -> Tensor:
-    """φ'(t), each to a few u of itself: 1 - tanh² would lose what is left of a saturated unit.
+    """φ'(t), each to a few u of itself, in the place of t: 1 - tanh² would lose what is left of a saturated unit.
 
     By σ(-|t|) ≤ ½, whose complement does not cancel; torch's σ also takes a fraction of the time of its tanh.
     """
     if activation == "softplus":
-        return torch.sigmoid(t)
+        return t.sigmoid_()
     factor, scale = {"tanh": (-2.0, 4.0), "sigmoid": (-1.0, 1.0)}[activation]
-    tail = t.abs().mul_(factor).sigmoid_()
-    return torch.addcmul(tail, tail, tail, value=-1.0).mul_(scale)
+    tail = t.abs_().mul_(factor).sigmoid_()
+    return tail.addcmul_(tail, tail, value=-1.0).mul_(scale)
