@@ -14,7 +14,7 @@ from boundcheck.geometry.gram_route import GramOverlap, by_cholesky, conclude, w
 from boundcheck.geometry.jacobian import SMALLEST, Rows, no_rows, numerical_rank, with_sizes
 from boundcheck.geometry.layers import LARGEST, Captured, NotSeparableError
 from boundcheck.geometry.overlap import singular_values
-from boundcheck.geometry.two_layer_lanes import Workspace, eval_products, train_products
+from boundcheck.geometry.two_layer_lanes import TrainProducts, Workspace, eval_products, train_products
 
 Lanes = Mapping[str, Tensor]
 """Parameters by name, x_train and x_eval of some lanes."""
@@ -63,7 +63,7 @@ class RowsRoute:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        return self.by_gram, self.by_qr, self.by_formed_rows
+        return _first_if(self.accuracy > 0, self.by_gram, self.by_qr, self.by_formed_rows)
 
     def by_gram(self, lanes: Lanes) -> Measured:
         """Products of rows, and Cholesky."""
@@ -84,7 +84,9 @@ class RowsRoute:
     def by_qr(self, lanes: Lanes) -> Measured:
         """A QR of J_S, whatever its condition."""
         train, evaluation, within = self._rows(lanes)
-        found = _by_qr(train, evaluation, lanes["x_eval"].shape[1], self.roundoff)
+        size = torch.linalg.vector_norm(evaluation.sizes, dim=-1)
+        products, samples = evaluation.products(train), lanes["x_eval"].shape[1]
+        found = of_qr(train.stacked(), products, train.sizes, size, samples, self.roundoff)
         return found._replace(settled=within)
 
     def by_formed_rows(self, lanes: Lanes) -> Measured:
@@ -107,22 +109,25 @@ class RowsRoute:
 
 @dataclass(frozen=True)
 class TwoLayerRoute:
-    """Stage `by_gram` of a `TwoLayer`, from what its rows are made of."""
+    """The same stages of a `TwoLayer`, from what its rows are made of."""
 
     family: TwoLayer
     roundoff: float
     accuracy: float
 
-    def __call__(self, lanes: Lanes) -> Measured:
-        x_train, x_eval = lanes["x_train"].double(), lanes["x_eval"].double()
-        train = train_products(self.family, lanes["theta"].double(), lanes["head"].double(), x_train)
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return _first_if(self.accuracy > 0, self.by_gram, self.by_qr)
+
+    def by_gram(self, lanes: Lanes) -> Measured:
+        train, x = self._train(lanes), lanes["x_eval"].double()
         whitening = whiten(train.gram, train.sizes, terms=train.terms)
-        total, eval_rows = len(x_eval), x_eval.shape[1] * self.family.outputs_
-        step = max(VECTORS, BLOCK // (eval_rows * train.gram.shape[-1]) // VECTORS * VECTORS)
+        total, rows, eval_rows = len(x), train.gram.shape[-1], x.shape[1] * self.family.outputs_
+        step = max(VECTORS, BLOCK // (eval_rows * rows) // VECTORS * VECTORS)
         parts, space = [], Workspace()
         for start in range(0, total, step):
             block = slice(start, min(total, start + step))
-            made = eval_products(train, block, x_eval[block], space)
+            made = eval_products(train, block, x[block], space)
             whitened = space.matmul("whitened", whitening.inverse[block], made.cross.mT)
             parts.append((whitened @ whitened.mT, made.square, made.longest))
         restricted, square, longest = (torch.cat(column) for column in zip(*parts, strict=True))
@@ -130,15 +135,31 @@ class TwoLayerRoute:
         found = conclude(
             train.gram,
             whitening,
-            restricted if eval_rows >= train.gram.shape[-1] else None,
+            restricted if eval_rows >= rows else None,
             size,
             self.accuracy,
-            samples=x_eval.shape[1],
+            samples=x.shape[1],
             eval_rows=eval_rows,
             roundoff=self.roundoff,
         )
-        within = torch.maximum(longest, train.longest) <= LARGEST**2
+        within = self._within(train.longest, longest)
         return of_gram(found, train.sizes, size, self.family.parameters, self.roundoff, within)
+
+    def by_qr(self, lanes: Lanes) -> Measured:
+        train, x = self._train(lanes), lanes["x_eval"].double()
+        made = eval_products(train, slice(None), x, Workspace())
+        found = of_qr(train.rows(), made.cross, train.sizes, made.square.sqrt(), x.shape[1], self.roundoff)
+        return found._replace(settled=self._within(train.longest, made.longest))
+
+    def _train(self, lanes: Lanes) -> TrainProducts:
+        return train_products(self.family, *(lanes[name].double() for name in ("theta", "head", "x_train")))
+
+    def _within(self, train: Tensor, evaluation: Tensor) -> Tensor:
+        return ~(torch.maximum(train, evaluation) > LARGEST**2)  # what is NaN is NaN by every route
+
+
+def _first_if(wanted: bool, first: Stage, *others: Stage) -> tuple[Stage, ...]:
+    return (first, *others) if wanted else others
 
 
 def of_gram(
@@ -189,34 +210,35 @@ def _terms(rows: Rows) -> int:
     return max(of_layers) + len(of_layers) + 16
 
 
-def _by_qr(train: Rows, evaluation: Rows, samples: int, roundoff: float) -> Measured:
-    jacobian = train.stacked()
+def of_qr(
+    jacobian: Tensor, products: Tensor, train_sizes: Tensor, eval_size: Tensor, samples: int, roundoff: float
+) -> Measured:
+    """From J_S, the products C = J_eval·J_Sᵀ and the sizes of both: a QR of J_S, whatever its condition."""
     rows, parameters = jacobian.shape[-2:]
     triangle = torch.linalg.qr(jacobian.mT, mode="r").R
     sigmas = singular_values(triangle)
-    sizes = [torch.linalg.vector_norm(part.sizes, dim=-1) for part in (train, evaluation)]
-    trusted = _measurable(sizes[0], sizes[1])  # false for NaN
-    rank = torch.where(trusted, numerical_rank(sigmas, train.sizes, (rows, parameters), roundoff), 0)
-    gamma, error = torch.full_like(sizes[0], math.nan), torch.full_like(sizes[0], math.nan)
+    trusted = _measurable(torch.linalg.vector_norm(train_sizes, dim=-1), eval_size)  # false for NaN
+    rank = torch.where(trusted, numerical_rank(sigmas, train_sizes, (rows, parameters), roundoff), 0)
+    gamma, error = torch.full_like(eval_size, math.nan), torch.full_like(eval_size, math.nan)
     if rows <= parameters:
-        gamma, error = _overlap(train, triangle, evaluation, samples, roundoff)
+        gamma, error = _overlap(triangle, products, train_sizes, eval_size, samples, roundoff)
     smallest = sigmas[..., -1] if rows <= parameters else torch.zeros_like(gamma)
     values = torch.stack([gamma, error, smallest, sigmas[..., 0]])
     gamma, error, smallest, largest = torch.where(trusted, values, math.nan)
     regular = rank == rows
     gamma, error = torch.where(regular, gamma, math.nan), torch.where(regular, error, math.nan)
-    by_gram = torch.zeros_like(regular)
-    return Measured(gamma, error, smallest, largest, rank, by_gram, torch.ones_like(regular), rows)
+    return Measured(gamma, error, smallest, largest, rank, torch.zeros_like(regular), torch.ones_like(regular), rows)
 
 
-def _overlap(train: Rows, triangle: Tensor, evaluation: Rows, samples: int, roundoff: float) -> tuple[Tensor, Tensor]:
+def _overlap(
+    triangle: Tensor, products: Tensor, train_sizes: Tensor, eval_size: Tensor, samples: int, roundoff: float
+) -> tuple[Tensor, Tensor]:
     """γ_ov and the size of its error, meaningless where J_S does not have full row rank."""
-    if evaluation.sizes.shape[-1] < train.sizes.shape[-1]:
-        zeros = torch.zeros_like(triangle[..., 0, 0])
+    if products.shape[-2] < products.shape[-1]:
+        zeros = torch.zeros_like(eval_size)
         return zeros, zeros
-    products = evaluation.products(train)
     restricted = torch.linalg.solve_triangular(triangle, products, upper=True, left=False)
     small = torch.linalg.qr(restricted, mode="r").R
-    scaled = torch.linalg.solve_triangular(triangle, torch.diag_embed(train.sizes), upper=True, left=False)
-    size = torch.linalg.vector_norm(evaluation.sizes, dim=-1) * torch.linalg.matrix_norm(scaled)
-    return singular_values(small)[..., -1] / math.sqrt(samples), roundoff * size / math.sqrt(samples)
+    scaled = torch.linalg.solve_triangular(triangle, torch.diag_embed(train_sizes), upper=True, left=False)
+    error = roundoff * eval_size * torch.linalg.matrix_norm(scaled) / math.sqrt(samples)
+    return singular_values(small)[..., -1] / math.sqrt(samples), error

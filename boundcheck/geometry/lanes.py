@@ -26,7 +26,6 @@ from boundcheck.geometry.gram_route import ACCURACY
 from boundcheck.geometry.jacobian import of_module, per_sample
 from boundcheck.geometry.lane_routes import Lanes, RowsRoute, Stage, TwoLayerRoute, changed, gathered
 from boundcheck.geometry.layers import Call, Captured, NotSeparableError, capture_lanes
-from boundcheck.geometry.two_layer_lanes import captured_layer
 
 VECTOR = 32
 """Numbers that torch's elementwise kernels take at a time, at most (two AVX-512 registers of float32)."""
@@ -139,22 +138,15 @@ def family_overlaps(
     tensors = {**frozen, "theta": theta, "x_train": x_train, "x_eval": x_eval}
     _check(tensors, chunk, accuracy)
 
-    def captured(lanes: Lanes, batch: str) -> dict[str, Captured]:
-        return (
-            {"": captured_layer(family, lanes["theta"], lanes["head"], lanes[batch])}
-            if isinstance(family, TwoLayer)
-            else {}
-        )
-
     def formed(lanes: Lanes, batch: str) -> Tensor:
         return family.jacobian(lanes["theta"], {name: lanes[name] for name in frozen}, lanes[batch])
 
     roundoff = torch.finfo(theta.dtype).eps / 2
     train, samples, features = x_train.shape[1], x_eval.shape[1], family.features
-    route = RowsRoute(captured, formed, family.parameters, roundoff, accuracy)
+    route = RowsRoute(lambda *_: {}, formed, family.parameters, roundoff, accuracy)
     if isinstance(family, TwoLayer):
         width = family.width
-        stages: tuple[Stage, ...] = (TwoLayerRoute(family, roundoff, accuracy), *route.stages[1:])
+        stages: tuple[Stage, ...] = (*TwoLayerRoute(family, roundoff, accuracy).stages, route.by_formed_rows)
         # Whole vectors of φ' in each lane need no company.
         vector = max(2, VECTOR // math.gcd(VECTOR, width * train, width * samples))
         sizes = (features, width, train * family.outputs_count)

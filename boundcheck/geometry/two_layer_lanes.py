@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from boundcheck.geometry.family import TwoLayer
-from boundcheck.geometry.layers import Captured
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,8 @@ class TrainProducts:
 
     Attributes:
         gram: K = J_S·J_Sᵀ, `[lanes, mk, mk]`.
+        slopes: φ' at the fine-tuning samples, `[lanes, m, width]`.
+        head: the head over √width, `[lanes, k, width]`.
         left: the first layer above the fine-tuning samples, `[lanes, width + m, features]`.
         through: signals of fine-tuning sample and output times the head's rows, `[lanes, m·k·k, width]`.
         signals: squared lengths of the head's columns, `[lanes, 1, width]`.
@@ -29,10 +30,18 @@ class TrainProducts:
 
     family: TwoLayer
     gram: Tensor
+    slopes: Tensor
+    head: Tensor
     left: Tensor
     through: Tensor
     signals: Tensor
     longest: Tensor
+
+    def rows(self) -> Tensor:
+        """J_S itself, `[lanes, mk, n]`."""
+        signals = self.slopes[:, :, None] * self.head[:, None]
+        x = self.left[:, self.family.width :]
+        return (signals.unsqueeze(-1) * x[:, :, None, None]).flatten(3).flatten(1, 2)
 
     @property
     def sizes(self) -> Tensor:
@@ -73,7 +82,7 @@ def train_products(family: TwoLayer, theta: Tensor, head: Tensor, x: Tensor) -> 
     gram = _times_inputs(through @ slopes.mT, inputs, family.outputs_).mT.reshape(len(x), -1, samples * family.outputs_)
     signals = head.square().sum(1, keepdim=True)
     longest = torch.cat([inputs.diagonal(dim1=-2, dim2=-1), signals[:, 0]], dim=-1).amax(-1)
-    return TrainProducts(family, gram, left, through, signals, longest)
+    return TrainProducts(family, gram, slopes, head, left, through, signals, longest)
 
 
 @dataclass
@@ -104,14 +113,6 @@ def eval_products(train: TrainProducts, lanes: slice, x: Tensor, space: Workspac
 def _times_inputs(signals: Tensor, inputs: Tensor, outputs: int) -> Tensor:
     """Inner products of signals `[lanes, m·k'·k, N]` times those of the inputs `[lanes, m, N]`: `[lanes, m, k', k, N]`."""
     return signals.unflatten(1, (inputs.shape[1], outputs, outputs)).mul_(inputs[:, :, None, None])
-
-
-def captured_layer(family: TwoLayer, theta: Tensor, head: Tensor, x: Tensor) -> Captured:
-    """The first layer as a linear layer without bias: its signals are head·φ'/√width."""
-    theta, head, x = theta.double(), head.double(), x.double()
-    slopes = slope(family.activation, theta.unflatten(-1, (family.width, family.inputs)) @ x.mT).mT
-    signals = slopes[..., None, None, :] * (head * family._scale)[..., None, :, None, :]
-    return Captured(x.unsqueeze(-2), signals, weight=True, bias=False)
 
 
 def slope(activation: str, t: Tensor) -> Tensor:
