@@ -71,7 +71,7 @@ class RowsRoute:
         size = torch.linalg.vector_norm(evaluation.sizes, dim=-1)
         found = by_cholesky(
             train.products(train),
-            train.products(evaluation).mT,
+            evaluation.products(train),
             train.sizes,
             size,
             self.accuracy,
@@ -99,10 +99,7 @@ class RowsRoute:
         with contextlib.suppress(NotSeparableError):
             captured = [self.captured(lanes, batch) for batch in batches]
             if all(captured) and captured[0].keys() == captured[1].keys():
-                within = _within([seen for batch in captured for seen in batch.values()])
-                kept = [_kept(batch, within) for batch in captured]
-                train, evaluation = (with_sizes(batch, no_rows(batch)) for batch in kept)
-                return train, evaluation, within
+                return _with_factors_in_range(captured[0], captured[1])
         train, evaluation = (with_sizes({}, self.formed(lanes, batch).double()) for batch in batches)
         return train, evaluation, torch.ones_like(train.sizes[..., 0], dtype=torch.bool)
 
@@ -122,14 +119,17 @@ class TwoLayerRoute:
     def by_gram(self, lanes: Lanes) -> Measured:
         train, x = self._train(lanes), lanes["x_eval"].double()
         whitening = whiten(train.gram, train.sizes, terms=train.terms)
-        total, rows, eval_rows = len(x), train.gram.shape[-1], x.shape[1] * self.family.outputs_
-        step = max(VECTORS, BLOCK // (eval_rows * rows) // VECTORS * VECTORS)
+        rows, eval_rows = train.gram.shape[-1], x.shape[1] * self.family.outputs_
+        hopeful = whitening.regular & (whitening.shift <= self.accuracy)
         parts, space = [], Workspace()
-        for start in range(0, total, step):
-            block = slice(start, min(total, start + step))
-            made = eval_products(train, block, x[block], space)
-            whitened = space.matmul("whitened", whitening.inverse[block], made.cross.mT)
-            parts.append((whitened @ whitened.mT, made.square, made.longest))
+        for block in self._blocks(x, rows):
+            if bool(hopeful[block].any()):
+                made = eval_products(train, block, x[block], space)
+                whitened = space.matmul("whitened", whitening.inverse[block], made.cross.mT)
+                parts.append((whitened @ whitened.mT, made.square, made.longest))
+            else:
+                unknown = torch.full_like(whitening.shift[block], math.nan)
+                parts.append((whitening.inverse[block], unknown, unknown))
         restricted, square, longest = (torch.cat(column) for column in zip(*parts, strict=True))
         size = square.sqrt()
         found = conclude(
@@ -146,10 +146,23 @@ class TwoLayerRoute:
         return of_gram(found, train.sizes, size, self.family.parameters, self.roundoff, within)
 
     def by_qr(self, lanes: Lanes) -> Measured:
-        train, x = self._train(lanes), lanes["x_eval"].double()
-        made = eval_products(train, slice(None), x, Workspace())
-        found = of_qr(train.rows(), made.cross, train.sizes, made.square.sqrt(), x.shape[1], self.roundoff)
-        return found._replace(settled=self._within(train.longest, made.longest))
+        train, x, space = self._train(lanes), lanes["x_eval"].double(), Workspace()
+        jacobian, sizes, parts = train.rows(), train.sizes, []
+        for block in self._blocks(x, sizes.shape[-1]):
+            made = eval_products(train, block, x[block], space)
+            *found, _, rows = of_qr(
+                jacobian[block], made.cross, sizes[block], made.square.sqrt(), x.shape[1], self.roundoff
+            )
+            parts.append([*found, self._within(train.longest[block], made.longest)])
+        gamma, error, smallest, largest, rank, by_gram, settled = (
+            torch.cat(column) for column in zip(*parts, strict=True)
+        )
+        return Measured(gamma, error, smallest, largest, rank, by_gram, settled, rows)
+
+    def _blocks(self, x: Tensor, rows: int) -> list[slice]:
+        """Lanes whose evaluation products fill an array of the size that suits the caches, or a vector of lanes."""
+        step = max(VECTORS, BLOCK // (x.shape[1] * self.family.outputs_ * rows) // VECTORS * VECTORS)
+        return [slice(start, min(len(x), start + step)) for start in range(0, len(x), step)]
 
     def _train(self, lanes: Lanes) -> TrainProducts:
         return train_products(self.family, *(lanes[name].double() for name in ("theta", "head", "x_train")))
@@ -178,10 +191,18 @@ def _measurable(train_size: Tensor, eval_size: Tensor) -> Tensor:
     return (torch.minimum(train_size, eval_size) > SMALLEST) & (torch.maximum(train_size, eval_size) < LARGEST)
 
 
-def _within(layers: list[Captured]) -> Tensor:
-    """Lanes none of whose factors is so large that products of them may overflow where the rows do not."""
+def _with_factors_in_range(train: dict[str, Captured], evaluation: dict[str, Captured]) -> tuple[Rows, Rows, Tensor]:
+    """Rows, with 0 in the lanes some of whose factors are so large that products of them may overflow where the rows do not;
+    and which lanes are as they were."""
+    with contextlib.suppress(NotSeparableError):
+        rows = [with_sizes(batch, no_rows(batch)) for batch in (train, evaluation)]
+        if all(bool(part.sizes.sum().isfinite()) for part in rows):  # nearly always; a NaN hides what is too large
+            return rows[0], rows[1], torch.ones_like(rows[0].sizes[..., 0], dtype=torch.bool)
+    layers = [*train.values(), *evaluation.values()]
     largest = [part.flatten(1).abs().amax(1) for seen in layers for part in (seen.inputs, seen.signals)]
-    return ~(torch.stack(largest) > WIDEST).any(0)  # what is NaN is NaN by every route
+    within = ~(torch.stack(largest) > WIDEST).any(0)  # what is NaN is NaN by every route
+    rows = [with_sizes(batch, no_rows(batch)) for batch in (_kept(train, within), _kept(evaluation, within))]
+    return rows[0], rows[1], within
 
 
 def _kept(captured: dict[str, Captured], lanes: Tensor) -> dict[str, Captured]:
