@@ -11,7 +11,7 @@ from boundcheck.geometry.eigenspaces import Eigenspace, FisherSpectrum
 from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 from boundcheck.geometry.fisher import Fisher, fisher_information
 from boundcheck.geometry.hermite import hermite_kurtosis
-from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
+from boundcheck.geometry.jacobian import per_sample_jacobian
 from boundcheck.geometry.jets import Jet
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
 from boundcheck.geometry.networks import Attention, BothLayers, ReluLayer
@@ -31,6 +31,7 @@ from boundcheck.geometry.spectrum import (
 )
 from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
 from boundcheck.geometry.tails import binomial_logs, cantelli, surprise
+from boundcheck.geometry.tangent import TangentOverlap, tangent_overlap
 from boundcheck.geometry.tilting import divergence, exponential_remainder, spread
 from boundcheck.geometry.whitened import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 

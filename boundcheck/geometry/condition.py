@@ -14,7 +14,7 @@ from torch.func import grad, jvp
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry.fisher import Fisher, _finite, fisher_information, flattened
-from boundcheck.geometry.jacobian import Function, Params
+from boundcheck.geometry.model import Function, Params
 from boundcheck.geometry.policies import Policy
 
 Loss = Callable[..., Tensor]

@@ -20,19 +20,14 @@ from torch.func import jvp, vjp, vmap
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry.eigenspaces import FisherSpectrum, spectrum_from_gram, spectrum_from_rows
-from boundcheck.geometry.jacobian import (
-    DEFAULT_CHUNK,
-    Function,
-    Params,
-    _check,
-    _jacobians,
-    _Model,
-    _model,
-    _require_finite,
-    _rows,
-)
+from boundcheck.geometry.jacobian import jacobians
 from boundcheck.geometry.layers import NotSeparableError
+from boundcheck.geometry.model import Function, Model, Params, check_samples, model_of, require_finite
 from boundcheck.geometry.policies import Policy
+from boundcheck.geometry.rows import rows_of
+
+DEFAULT_CHUNK = 256
+"""Prompts a pass, at most."""
 
 FORMED = 2**22
 """Numbers that the rows A may have before the Gram matrix is taken instead (32 MiB): beyond it they are slower."""
@@ -57,7 +52,7 @@ class Fisher:
     x: Tensor
     weights: Tensor
     outputs: Tensor
-    _model: _Model
+    _model: Model
     _bare: bool
     _chunk: int | None
 
@@ -90,10 +85,10 @@ class Fisher:
     def gram(self) -> Tensor:
         """A·Aᵀ `[N·k, N·k]`; rows of length n are formed only for parameters outside of linear layers."""
         try:
-            rows = _rows(self._model, self.x, self._chunk)
+            rows = rows_of(self._model, self.x, self._chunk)
             products = rows.products(rows)
         except NotSeparableError:
-            rows = _rows(replace(self._model, layers={}), self.x, self._chunk)
+            rows = rows_of(self._model, self.x, self._chunk, self._model.names)
             products = rows.products(rows)
         samples, k = self.outputs.shape
         products = self._scored(products.reshape(samples * k, samples, k)).flatten(-2)
@@ -147,7 +142,7 @@ class Fisher:
                 f"tuned has {', '.join(sorted(named)) or 'nothing'}", expected=f"{', '.join(self._model.params)}"
             )
         after = torch.cat([self._evaluate(named, x).detach().double() for x in self._batches()])
-        _require_finite(after, "the output")
+        require_finite(after, "the output")
         return self._mean(self.policy.divergence(self.outputs, after - self.outputs))
 
     def divergence_after(self, step: Tensor) -> Tensor:
@@ -193,7 +188,7 @@ class Fisher:
 
     def _score_blocks(self) -> Iterator[Tensor]:
         first = 0
-        for jacobian in _jacobians(self._model.call, self._model.params, self.x, self._chunk):
+        for jacobian in jacobians(self._model, self.x, self._chunk):
             here = slice(first, first + len(jacobian))
             first = here.stop
             scored = self.policy.score(self.outputs[here, None], jacobian.double().mT).mT
@@ -236,14 +231,14 @@ def fisher_information(
             policy that gives some response the probability 0.
 
     """
-    model = _model(module_or_fn, params)
-    _check(x, "x", chunk)
+    model = model_of(module_or_fn, params)
+    check_samples(x, "x", chunk)
     chosen = _probabilities(weights, x)
     outline = Fisher(policy, x, chosen, chosen, model, isinstance(params, Tensor), chunk)
     outputs = torch.cat([outline._evaluate(model.params, part).detach().double() for part in outline._batches()])
     if bool(outputs.isinf().any()):
         policy.require_support(outputs)  # says more than that something is not finite
-    _require_finite(outputs, "the output")
+    require_finite(outputs, "the output")
     policy.require_support(outputs)
     return replace(outline, outputs=outputs)
 

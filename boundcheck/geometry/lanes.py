@@ -15,9 +15,13 @@ from torch import Tensor, nn
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry.family import Family, Frozen, TwoLayer
-from boundcheck.geometry.jacobian import SMALLEST, Rows, no_rows, numerical_rank, of_module, per_sample, with_sizes
-from boundcheck.geometry.layers import LARGEST, Captured, NotSeparableError, capture_lanes
+from boundcheck.geometry.jacobian import per_sample
+from boundcheck.geometry.layers import LARGEST, Captured, NotSeparableError
+from boundcheck.geometry.model import model_of
+from boundcheck.geometry.observe import observe_lanes
 from boundcheck.geometry.overlap import singular_values
+from boundcheck.geometry.rows import SMALLEST, Rows, no_rows, numerical_rank, with_sizes
+from boundcheck.geometry.watch import Key
 
 Measured = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """γ_ov, its error, σ_min, σ_max and rank, lane by lane."""
@@ -65,13 +69,13 @@ def tangent_overlaps(
 
     """
     _check({**params, "x_train": x_train, "x_eval": x_eval}, chunk)
-    model = of_module(module, {name: torch.zeros_like(value[0]) for name, value in params.items()})
+    model = model_of(module, {name: torch.zeros_like(value[0]) for name, value in params.items()})
 
     def given(lanes: slice) -> dict[str, Tensor]:
         return {name: value[lanes].detach() for name, value in params.items()}
 
-    def captured(lanes: slice, x: Tensor) -> dict[str, Captured]:
-        return {} if model.rest else capture_lanes(model.call, given(lanes), model.layers, x[lanes])
+    def captured(lanes: slice, x: Tensor) -> dict[Key, Captured]:
+        return observe_lanes(model.call, given(lanes), x[lanes])
 
     def formed(lanes: slice, x: Tensor) -> Tensor:
         blocks = torch.func.vmap(per_sample(model.call))(given(lanes), x[lanes])
@@ -106,8 +110,10 @@ def family_overlaps(
     def held(lanes: slice) -> dict[str, Tensor]:
         return {name: value[lanes] for name, value in frozen.items()}
 
-    def captured(lanes: slice, x: Tensor) -> dict[str, Captured]:
-        return {"": _two_layer(family, theta[lanes], held(lanes), x[lanes])} if isinstance(family, TwoLayer) else {}
+    def captured(lanes: slice, x: Tensor) -> dict[Key, Captured]:
+        return (
+            {("", ""): _two_layer(family, theta[lanes], held(lanes), x[lanes])} if isinstance(family, TwoLayer) else {}
+        )
 
     def formed(lanes: slice, x: Tensor) -> Tensor:
         return family.jacobian(theta[lanes], held(lanes), x[lanes])
@@ -127,7 +133,7 @@ def _two_layer(family: TwoLayer, theta: Tensor, frozen: Frozen, x: Tensor) -> Ca
 class _Route:
     """Two ways to the Jacobian rows of some lanes' batches; the first gives nothing where it does not apply."""
 
-    captured: Callable[[slice, Tensor], dict[str, Captured]]
+    captured: Callable[[slice, Tensor], dict[Key, Captured]]
     formed: Callable[[slice, Tensor], Tensor]
 
     def rows(self, lanes: slice, batches: tuple[Tensor, Tensor]) -> list[Rows]:
@@ -157,15 +163,14 @@ def _by_lanes(
     for start in range(0, x_train.shape[0], chunk):
         train, evaluation = route.rows(slice(start, start + chunk), (x_train, x_eval))
         rows = train.sizes.shape[-1]
-        parts.append(_measure(train, evaluation, x_eval.shape[1], roundoff))
+        parts.append(_measure(train, evaluation, x_eval.shape[1], parameters, roundoff))
     gamma, error, smallest, largest, rank = (torch.cat(column) for column in zip(*parts, strict=True))
     return TangentOverlaps(gamma, error, smallest, largest, rank, rows, parameters)
 
 
-def _measure(train: Rows, evaluation: Rows, samples: int, roundoff: float) -> Measured:
-    jacobian = train.stacked()
-    rows, parameters = jacobian.shape[-2:]
-    triangle = torch.linalg.qr(jacobian.mT, mode="r").R
+def _measure(train: Rows, evaluation: Rows, samples: int, parameters: int, roundoff: float) -> Measured:
+    rows = train.sizes.shape[-1]
+    triangle = train.triangle()
     sigmas = singular_values(triangle)
     sizes = [torch.linalg.vector_norm(part.sizes, dim=-1) for part in (train, evaluation)]
     trusted = torch.stack([(size > SMALLEST) & (size < LARGEST) for size in sizes]).all(0)  # false for NaN

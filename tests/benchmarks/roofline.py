@@ -26,8 +26,10 @@ TRIAD_BYTES = 24
 """An entry of a triad reads two numbers and writes one."""
 
 VIEWS = frozenset(
-    ["view", "expand", "permute", "transpose", "as_strided", "slice", "select"]
-    + ["alias", "detach", "unsqueeze", "squeeze", "t"]
+    [
+        *("view", "expand", "permute", "transpose", "as_strided", "slice"),
+        *("select", "alias", "detach", "unsqueeze", "squeeze", "t"),
+    ]
 )
 aten = torch.ops.aten
 
