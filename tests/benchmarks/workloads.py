@@ -195,7 +195,7 @@ def hessian(**sizes: int) -> Workload:
 
     def forward_over_reverse() -> Tensor:
         at = {name: value.detach() for name, value in params.items()}
-        first, bent = torch.func.jvp(torch.func.grad(loss), (at,), (torch.func.grad(loss)(at),))
+        first, bent = torch.func.jvp(torch.func.grad(loss), (at,), (torch.func.grad(loss)(at),))[:2]
         return _lengths(_flat(first.values()), _flat(bent.values()))
 
     others = (
