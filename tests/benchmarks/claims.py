@@ -42,6 +42,9 @@ SCREENING_TARGET = 2.0
 RUN = ("theorems/local_edits/lemma_8.py", "theorems/local_edits/linear_setting.py")
 SCRIPT = "tests.benchmarks.per_instance"
 SCRIPT_TARGET = 200.0
+SCRIPTED = 8
+"""Instances that the script takes in a round."""
+
 _BATCHES = itertools.count(1)
 
 
@@ -110,20 +113,23 @@ def claims() -> dict[str, Claim]:
 def beside_a_script(rounds: int = ROUNDS) -> dict[str, Any] | None:
     """Theorem 7, descent included, beside a script that takes one instance at a time; None where there is no such script.
 
-    Its module gives `ours()` and `script()`, each a call to (instances done, their sides).
+    Its module gives `CLAIM`, `ours(lanes, evaluator=…)`, the whole claim on a batch, and `script(lanes)`, both sides of each.
     """
     if importlib.util.find_spec(SCRIPT) is None:
         return None
     module = importlib.import_module(SCRIPT)
+    evaluator = Evaluator(claims()[module.CLAIM])
+    module.ours(LANES, evaluator=evaluator)  # traced now, as it is once a structure
     turns = []
-    for _ in range(rounds):
-        ours, (mine, _) = _timed(module.ours)
-        script, (theirs, _) = _timed(module.script)
-        turns.append((mine / ours, theirs / script))
+    for turn in range(rounds):
+        ours, _ = _timed(lambda: module.ours(LANES, evaluator=evaluator))
+        chosen = range(turn * SCRIPTED, (turn + 1) * SCRIPTED)
+        script, _ = _timed(lambda chosen=chosen: module.script(chosen))
+        turns.append((LANES / ours, SCRIPTED / script))
     ratio = statistics.median(mine / theirs for mine, theirs in turns)
     mine, theirs = (statistics.median(column) for column in zip(*turns, strict=True))
     return {
-        "claim": "LE-7:U",
+        "claim": module.CLAIM,
         "ours_per_second": mine,
         "script_per_second": theirs,
         "ratio": ratio,
