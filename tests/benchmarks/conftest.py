@@ -33,6 +33,11 @@ def float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
+def pytest_sessionstart() -> None:
+    """Which commit is measured: the one that is there now, whatever happens until the end."""
+    _commit()
+
+
 @pytest.hookimpl
 def pytest_runtest_logstart(nodeid: str) -> None:
     """Progress, where it does not end up in the table."""
@@ -82,4 +87,4 @@ def _machine() -> dict[str, Any]:
 
 
 def _commit() -> dict[str, Any]:
-    return commit_info(Path(__file__).parents[2])
+    return commit_info(Path(__file__).parents[2])  # remembered from the first call on
