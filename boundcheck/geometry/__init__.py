@@ -14,6 +14,7 @@ from boundcheck.geometry.hermite import hermite_kurtosis
 from boundcheck.geometry.jacobian import per_sample_jacobian
 from boundcheck.geometry.jets import Jet
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
+from boundcheck.geometry.leading_spectrum import LeadingSpectrum
 from boundcheck.geometry.networks import Attention, BothLayers, ReluLayer
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
 from boundcheck.geometry.policies import Bernoulli, Gaussian, Policy, Softmax
@@ -50,6 +51,7 @@ __all__ = [
     "HadamardPolicy",
     "InstabilityCondition",
     "Jet",
+    "LeadingSpectrum",
     "Linear",
     "Policy",
     "Polynomial",

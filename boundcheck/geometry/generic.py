@@ -19,8 +19,14 @@ from boundcheck.geometry.jacobian import batches, jacobian_blocks
 from boundcheck.geometry.layers import TEMPORARY
 from boundcheck.geometry.model import Model, require_finite
 
+MIXED = 4
+"""Samples that are passed together and one by one, to see whether they influence each other."""
+
 PROBES = 8
 """Random directions along which forward mode also differentiates, to know how long the rows are that it does not form."""
+
+WRITTEN = 32
+"""Operations that take as long as writing one number of a formed row to memory."""
 
 WORTHWHILE = 1e7
 """Operations a batch below which counting them costs more than the better choice saves."""
@@ -61,11 +67,16 @@ def choose(model: Model, x: Tensor, samples: int, rows: int) -> Choice:
     product = 2.0 * outputs * rows * model.size
     if product * samples < WORTHWHILE:
         return Choice(False, product, math.nan, "so few numbers that counting would cost more than it saves")
-    reverse = product + outputs * (_reverse_operations(model, x[:1]) + 2 * model.size)
+    reverse = product + outputs * (_reverse_operations(model, x[:1]) + WRITTEN * model.size)
     try:
         forward = (rows + PROBES) * _forward_operations(model, x[:1])
+        alone = forward < reverse and _keep_to_themselves(model, x[:MIXED])
     except (RuntimeError, NotImplementedError) as error:
         return Choice(False, reverse, math.inf, f"no forward mode: {str(error).splitlines()[0][:80]}")
+    if forward < reverse and not alone:
+        return Choice(
+            False, reverse, forward, "forward mode takes batches, and samples of a batch influence each other"
+        )
     less = "fewer" if forward < reverse else "more"
     return Choice(
         forward < reverse, reverse, forward, f"forward mode takes {less} operations: {forward:.1e} to {reverse:.1e}"
@@ -86,6 +97,23 @@ def _forward_operations(model: Model, sample: Tensor) -> float:
         dual = {name: forward_ad.make_dual(value, torch.ones_like(value)) for name, value in model.params.items()}
         model.call(dual, sample)
     return float(counter.get_total_flops())
+
+
+def _keep_to_themselves(model: Model, x: Tensor) -> bool:
+    """Whether derivatives along one direction are the same of a batch and of its samples one by one.
+
+    The threshold √u tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
+    """
+    tangents = {name: torch.ones_like(value) for name, value in model.params.items()}
+    found = [_along(model, part, tangents) for part in (x, *x.split(1))]
+    together, apart = found[0], torch.cat(found[1:])
+    size = float(torch.linalg.vector_norm(apart))
+    return float(torch.linalg.vector_norm(together - apart)) <= torch.finfo(apart.dtype).eps ** 0.5 * size
+
+
+def _along(model: Model, x: Tensor, tangents: Mapping[str, Tensor]) -> Tensor:
+    """Derivatives of the outputs `[N, k]` along one direction."""
+    return torch.func.jvp(lambda p: model.call(p, x), (dict(model.params),), (dict(tangents),))[1]
 
 
 @dataclass(frozen=True)
@@ -140,19 +168,14 @@ def _by_forward(model: Model, x: Tensor, rows: Tensor) -> Products:
         [rows / scale, probes / math.sqrt(model.size)]
     )  # of like sizes: narrow floats must not underflow
 
-    def along(tangents: Mapping[str, Tensor]) -> Tensor:
-        return torch.func.jvp(lambda p: _each_alone(model, p, x), (dict(model.params),), (dict(tangents),))[1]
-
     found = torch.cat(
-        [torch.func.vmap(along)(_split(model, part)).detach().double().flatten(1) for part in directions.split(8)]
+        [
+            torch.func.vmap(lambda t: _along(model, x, t))(_split(model, part)).detach().double().flatten(1)
+            for part in directions.split(8)
+        ]
     )
     lengths = (found[len(rows) :] * math.sqrt(model.size)).square().mean(0).sqrt()
     return Products((found[: len(rows)] * scale).mT, _finite(lengths, x), not bool(found.any()))
-
-
-def _each_alone(model: Model, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """Outputs `[N, k]`, each sample passed through the network by itself."""
-    return torch.func.vmap(lambda sample: model.call(params, sample[None])[0])(x)
 
 
 def _split(model: Model, directions: Tensor) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ How much that costs is known once Y is. Let s_i be a size of row i, at least its
 c·u·s_i·s_j, with c the number of roundings; so does Cholesky (its backward error is at most (mk + 1)·u·‖L_i‖·‖L_j‖). The
 relative change of every singular value is then at most ½·δ to first order, with δ = c·u·‖|Y|·s‖² ≥ ‖Y·E·Yᵀ‖, which no scaling
 of the rows changes. Eigenvalues of BᵀB and of K err by a few u times the largest.
-Source: Demmel, *On floating point error bounds in Cholesky*, 1989; Ostrowski's theorem.
+Source: Demmel, *On floating point errors in Cholesky*, 1989; Ostrowski's theorem.
 
 Plain functions of tensors; leading axes, if any, are lanes (`[...]` below), and a lane that is not finite, not positive definite
 or too ill-conditioned is not trusted and leaves the others alone.
@@ -94,7 +94,7 @@ def by_cholesky(
     """
     whitening = whiten(gram, train_sizes, terms=terms)
     rows = cross.shape[-2]
-    restricted = restrict(whitening, cross) if rows >= gram.shape[-1] else None
+    restricted = restrict(whitening.inverse, cross) if rows >= gram.shape[-1] else None
     return conclude(
         gram, whitening, restricted, eval_size, accuracy, samples=samples, eval_rows=rows, roundoff=roundoff
     )
@@ -110,14 +110,13 @@ def whiten(gram: Tensor, sizes: Tensor, *, terms: int) -> Whitening:
     # K: terms; Cholesky: rows + 1; Y, whose residual is at most (rows + 1)·u·|L|·|Y|: as many; two for these sums themselves.
     shift = 0.5 * UNIT * (terms + 2 * rows + 4) * spread.square().sum(-1)
     regular = (info == 0) & shift.isfinite() & (sizes.amin(-1) > SMALLEST_ROW)
-    condition = (inverse * sizes.unsqueeze(-2)).flatten(-2).square().sum(-1).sqrt()
-    inverse = torch.where(regular[..., None, None], inverse, identity)
-    return Whitening(inverse, shift, condition, regular, factor)
+    condition = (inverse.square() @ sizes.square().unsqueeze(-1)).squeeze(-1).sum(-1).sqrt()
+    return Whitening(_or_identity(inverse, regular), shift, condition, regular, factor)
 
 
-def restrict(whitening: Whitening, cross: Tensor) -> Tensor:
+def restrict(inverse: Tensor, cross: Tensor) -> Tensor:
     """BᵀB for B = C·Yᵀ: `[..., mk, mk]`. Those of the parts of an evaluation set add up to that of the set."""
-    whitened = whitening.inverse @ cross.mT
+    whitened = inverse @ cross.mT
     return whitened @ whitened.mT
 
 
@@ -152,8 +151,14 @@ def conclude(
 
 def _eigenvalues(matrix: Tensor, usable: Tensor) -> Tensor:
     """All eigenvalues, increasing; those of the identity where a matrix is not usable (LAPACK would raise)."""
+    return torch.linalg.eigvalsh(_or_identity(matrix, usable))
+
+
+def _or_identity(matrix: Tensor, usable: Tensor) -> Tensor:
+    if bool(usable.all()):  # nearly always: saves a copy
+        return matrix
     identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    return torch.linalg.eigvalsh(torch.where(usable[..., None, None], matrix, identity))
+    return torch.where(usable[..., None, None], matrix, identity)
 
 
 def _square_root_error(units: Tensor, smallest: Tensor) -> Tensor:

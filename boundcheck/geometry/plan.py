@@ -147,18 +147,9 @@ def triangular_factor(train: Rows, size: int, accuracy: float) -> Factor:
 
 
 def _by_cholesky(train: Rows) -> Factor:
-    found = whiten(train.products(train), train.sizes, terms=_roundings(train))
+    found = whiten(train.products(train), train.sizes, terms=train.terms())
     error = float(found.shift) if bool(found.regular) else math.inf
     return Factor(found.factor.mT, float(found.condition), error, f"Cholesky: off by {error:.1e} relatively at most")
-
-
-def _roundings(train: Rows) -> int:
-    """At least so many, in units of u, on the way to an inner product, relative to both rows' sizes."""
-    sums = [
-        seen.inputs.shape[-1] + seen.signals.shape[-1] + seen.signals.shape[-2] ** 2 + 3
-        for seen in train.captured.values()
-    ]
-    return max([*sums, train.formed.shape[-1]]) + len(sums) + 2
 
 
 def _condition(triangle: Tensor, sizes: Tensor) -> float:

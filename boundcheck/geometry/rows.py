@@ -65,6 +65,15 @@ class Rows:
         total = sum(parts[1:], start=parts[0])
         return total.flatten(-2).flatten(-3, -2)
 
+    def terms(self) -> int:
+        """Roundings on the way to an inner product of rows, at most: of one map's sums and of the sum over maps."""
+        of_maps = [self.formed.shape[-1]]
+        for seen in self.captured.values():
+            tokens, width, inputs = seen.signals.shape[-2], seen.signals.shape[-1], seen.inputs.shape[-1]
+            by_tokens, by_rows = width + inputs + tokens**2, width * (inputs + 1) + tokens
+            of_maps.append(by_tokens if tokens == 1 else max(by_tokens, by_rows))
+        return max(of_maps) + len(of_maps) + 16
+
     def part_captured(self) -> "Rows":
         """The same over the captured maps alone (with no sizes: nobody asks for those)."""
         return self if not self.names else Rows(self.captured, no_rows(self.captured), self.sizes, self.names)

@@ -98,7 +98,7 @@ def test_scaling_rows_by_powers_of_two_changes_no_trust(power: int) -> None:
     assert float(scaled.shift) == pytest.approx(float(plain.shift), rel=1e-10)
     products = evaluation @ train.mT
     torch.testing.assert_close(
-        restrict(scaled, products * lengths[:, 0]), restrict(plain, products), rtol=1e-12, atol=0.0
+        restrict(scaled.inverse, products * lengths[:, 0]), restrict(plain.inverse, products), rtol=1e-12, atol=0.0
     )
 
 
@@ -126,7 +126,7 @@ def test_parts_of_an_evaluation_set_add_up() -> None:
     train, evaluation = random(3, 6), random(9, 6, seed=1)
     gram, sizes, size = train @ train.mT, torch.linalg.vector_norm(train, dim=-1), torch.linalg.matrix_norm(evaluation)
     whitening = whiten(gram, sizes, terms=6)
-    parts = sum(restrict(whitening, part @ train.mT) for part in evaluation.split(4))
+    parts = sum(restrict(whitening.inverse, part @ train.mT) for part in evaluation.split(4))
     assert isinstance(parts, Tensor)
     found = conclude(gram, whitening, parts, size, samples=9, eval_rows=9)
     assert float(found.gamma) == pytest.approx(float(measured(train, evaluation).gamma), rel=1e-13)

@@ -118,8 +118,7 @@ def mixing(p: Mapping[str, Tensor], x: Tensor) -> Tensor:
     return opaque(p, x + x.mean(0))
 
 
-@pytest.mark.parametrize("f", [opaque, mixing])
-@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize(("f", "forward"), [(opaque, False), (opaque, True), (mixing, False)])
 def test_both_ways_to_products_with_formed_rows(f: Function, forward: bool) -> None:
     params, x_train, x_eval = {"theta": random(64, seed=2)}, random(3, 6), random(11, 6, seed=1)
     model = model_of(f, params)
@@ -148,6 +147,16 @@ def test_the_overlap_of_an_opaque_function_by_either_way(monkeypatch: pytest.Mon
         assert found.plan.formed is not None
         assert found.plan.formed.forward == (ways < 1)
         assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(expected, rel=1e-9)
+
+
+def test_samples_that_influence_each_other_are_not_for_forward_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generic, "WORTHWHILE", 0.0)
+    monkeypatch.setattr(generic, "_forward_operations", lambda *_: 1e-9)
+    params = {"theta": random(64, seed=2)}
+    assert choose(model_of(opaque, params), random(11, 6), 11, 6).forward
+    choice = choose(model_of(mixing, params), random(11, 6), 11, 6)
+    assert not choice.forward
+    assert "influence each other" in choice.why
 
 
 def test_many_outputs_and_few_rows_are_for_forward_mode() -> None:
