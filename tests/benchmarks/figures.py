@@ -21,7 +21,7 @@ from boundcheck.report.figures.style import (
 
 Speed = Mapping[str, Any]
 PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 230.0, 200.0, 3
-ROOF_WIDTH, ROOF_HEIGHT = 560.0, 380.0
+ROOF_WIDTH, ROOF_HEIGHT = 560.0, 400.0
 
 
 def scaling_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
@@ -73,6 +73,8 @@ def roofline_figure(speed: Speed) -> Figure:
         axes.grid(color=RULE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlim(low, high)
+        if speed["ceilings"]:
+            axes.legend(frameon=False, loc="lower right", fontsize=FONT_SIZE - 1)
         name_axes(axes, "floating-point operations a byte of operators' input and output", "GFLOP/s")
         figure.canvas.draw()
     return figure
@@ -81,22 +83,11 @@ def roofline_figure(speed: Speed) -> Figure:
 def _roof(axes: Axes, ceiling: Mapping[str, float], low: float, high: float) -> None:
     flops, rate = ceiling["flops_per_second"] / 1e9, ceiling["bytes_per_second"] / 1e9
     ridge = flops / rate
-    style = "-" if ceiling["threads"] == 1 else "--"
-    axes.plot([low, ridge, high], [low * rate, flops, flops], style, color=MUTED, linewidth=1)
     words = (
         f"{ceiling['threads']:g} thread{'s' if ceiling['threads'] > 1 else ''}: {flops:.0f} GFLOP/s, {rate:.0f} GB/s"
     )
-    above = ceiling["threads"] > 1
-    axes.annotate(
-        words,
-        (high, flops),
-        xytext=(0, 4 if above else -4),
-        textcoords="offset points",
-        horizontalalignment="right",
-        verticalalignment="bottom" if above else "top",
-        fontsize=FONT_SIZE - 2,
-        color=MUTED,
-    )
+    style = "-" if ceiling["threads"] == 1 else "--"
+    axes.plot([low, ridge, high], [low * rate, flops, flops], style, color=MUTED, linewidth=1, label=words)
 
 
 def _labels(axes: Axes, points: Sequence[Mapping[str, Any]]) -> None:

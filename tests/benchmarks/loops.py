@@ -73,6 +73,6 @@ def nets_by_torch_func(nets: Nets) -> Tensor:
 
 
 def dense_leading(fisher: Fisher, d: int) -> Tensor:
-    """The d largest eigenvalues of F: its rows A in full, then all eigenvalues of A·Aᵀ."""
+    """The d largest eigenvalues of F: its rows A in full, then all eigenpairs of A·Aᵀ."""
     rows = fisher.scores()
-    return torch.linalg.eigvalsh(rows @ rows.mT).flip(0)[:d]
+    return torch.linalg.eigh(rows @ rows.mT).eigenvalues.flip(0)[:d]
