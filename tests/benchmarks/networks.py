@@ -1,5 +1,6 @@
 """The models and inputs of the workloads, at any size, always from the same seed."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,8 +27,25 @@ class Net:
         return {name: value.detach() for name, value in self.module.named_parameters()}
 
     def __call__(self, params: dict[str, Tensor], x: Tensor) -> Tensor:
-        """The same net as a function f(params, x), of which nobody can tell that it has linear layers."""
+        """The same net as a function f(params, x)."""
         return torch.func.functional_call(self.module, params, (x,))
+
+
+class EinsumLinear(nn.Linear):
+    """A linear layer in an operation of which nobody can tell that it is one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., out]`."""
+        return torch.einsum("...i,oi->...o", x, self.weight) + self.bias
+
+
+def unseen(net: Net) -> Net:
+    """The same net, its layers written as sums over indices."""
+    module = copy.deepcopy(net.module)
+    for part in module.modules():
+        if type(part) is nn.Linear:
+            part.__class__ = EinsumLinear
+    return Net(module, net.x_train, net.x_eval)
 
 
 @dataclass(frozen=True)
