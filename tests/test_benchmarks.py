@@ -93,7 +93,9 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert beside["ratios"] == [6.0, 7.0]
     assert (beside["ratio"], beside["median"], beside["min"]) == (6.5, 17.0, 6.0)
     assert beside["reached"] is True
+    assert beside["ratio_of_least"] == 6.0
     assert found["per_second"] == 5.0
+    assert {len(tables.tables({**record.empty(), "comparisons": [found]})[0].heads)} == {10}
     cost = Workload("key", "title", ours.form, (other.form,), ratio_of_ours=True)
     assert result(cost, ours, [other])["others"][0]["ratios"] == [1 / 7, 1 / 6]
 

@@ -1,7 +1,5 @@
 """What a whole claim costs: with enclosures beside the same without, beside a researcher's script, and as a pytest run."""
 
-import importlib
-import importlib.util
 import itertools
 import json
 import os
@@ -24,6 +22,7 @@ from boundcheck.rigor import trace
 from boundcheck.search.drawing import over
 from boundcheck.search.evaluate import Evaluator
 from boundcheck.search.instance import OneInstance
+from tests.benchmarks import per_instance
 
 SCREENED = (
     "LE-6i:U",
@@ -40,7 +39,6 @@ STRUCTURES = 3
 ROUNDS = 5
 SCREENING_TARGET = 2.0
 RUN = ("theorems/local_edits/lemma_8.py", "theorems/local_edits/linear_setting.py")
-SCRIPT = "tests.benchmarks.per_instance"
 SCRIPT_TARGET = 200.0
 SCRIPTED = 8
 """Instances that the script takes in a round."""
@@ -110,26 +108,20 @@ def claims() -> dict[str, Claim]:
     return dict(registered_claims())
 
 
-def beside_a_script(rounds: int = ROUNDS) -> dict[str, Any] | None:
-    """Theorem 7, descent included, beside a script that takes one instance at a time; None where there is no such script.
-
-    Its module gives `CLAIM`, `ours(lanes, evaluator=…)`, the whole claim on a batch, and `script(lanes)`, both sides of each.
-    """
-    if importlib.util.find_spec(SCRIPT) is None:
-        return None
-    module = importlib.import_module(SCRIPT)
-    evaluator = Evaluator(claims()[module.CLAIM])
-    module.ours(LANES, evaluator=evaluator)  # traced now, as it is once a structure
+def beside_a_script(rounds: int = ROUNDS) -> dict[str, Any]:
+    """Theorem 7, descent included, on a batch, beside a script that takes one instance at a time."""
+    evaluator = Evaluator(claims()[per_instance.CLAIM])
+    per_instance.ours(LANES, evaluator=evaluator)  # traced now, as it is once a structure
     turns = []
     for turn in range(rounds):
-        ours, _ = _timed(lambda: module.ours(LANES, evaluator=evaluator))
+        ours, _ = _timed(lambda: per_instance.ours(LANES, evaluator=evaluator))
         chosen = range(turn * SCRIPTED, (turn + 1) * SCRIPTED)
-        script, _ = _timed(lambda chosen=chosen: module.script(chosen))
+        script, _ = _timed(lambda chosen=chosen: per_instance.script(chosen))
         turns.append((LANES / ours, SCRIPTED / script))
     ratio = statistics.median(mine / theirs for mine, theirs in turns)
     mine, theirs = (statistics.median(column) for column in zip(*turns, strict=True))
     return {
-        "claim": module.CLAIM,
+        "claim": per_instance.CLAIM,
         "ours_per_second": mine,
         "script_per_second": theirs,
         "ratio": ratio,

@@ -105,13 +105,14 @@ def _beside(workload: Workload, ours: Timed, other: Timed) -> dict[str, Any]:
         ratios = [ours.seconds[turn] / seconds for turn, seconds in scaled.items()]
     else:
         ratios = [seconds / ours.seconds[turn] for turn, seconds in scaled.items()]
-    ratio = statistics.median(ratios)
+    ratio, least = statistics.median(ratios), min(scaled.values()) / min(ours.seconds.values())
     return {
         "form": form.name,
         "scale": form.scale,
         "compile": form.compile_seconds,
         **_seconds(other),
         "ratio": ratio,
+        "ratio_of_least": 1 / least if workload.ratio_of_ours else least,
         "ratios": sorted(ratios),
         "at_most": workload.ratio_of_ours,
         "target": form.target,

@@ -55,8 +55,9 @@ def judged(speed: Mapping[str, Any]) -> Iterator[tuple[str, float, float, bool]]
         for other in one["others"]:
             if other["target"] is not None:
                 yield f"{one['key']} beside {other['form']}", other["ratio"], other["target"], other["reached"]
+    for one in speed["accuracy"]:
+        yield f"accuracy: {one['key']}, {one['quantity']}", one["error"], one["target"], one["reached"]
     for section, name, value in (
-        ("accuracy", "key", "error"),
         ("memory", "key", "extra"),
         ("throughput", "processes", "per_second"),
         ("screening", "claim", "ratio"),
