@@ -71,6 +71,17 @@ class LeadingPairs:
         near = 2 * e * (e / (gap + np.hypot(gap, 2 * e))) if e else np.zeros_like(gap)
         return near + np.maximum(self.rest_at_most - self.values, 0.0)
 
+    def times(self, factor: float) -> "LeadingPairs":
+        """Of factor·K."""
+        return LeadingPairs(
+            factor * self.values,
+            self.vectors,
+            factor * self.residuals,
+            factor * self.residual,
+            factor * self.rest_at_most,
+            self.counted_by,
+        )
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -92,6 +103,9 @@ class Matrix:
         total = sum(float(self.lower[j:, j] @ self.lower[j:, j]) for j in range(self.size))
         return 2 * total - float(np.square(np.diag(self.lower)).sum())
 
+    def scaled(self, factor: float) -> "Matrix":
+        return self if factor == 1.0 else Matrix(factor * self.lower)
+
     def times(self, vectors: Array) -> Array:
         if vectors.ndim == 1:
             return blas.dsymv(1.0, self.lower, vectors, lower=1)
@@ -111,6 +125,9 @@ class Operator:
         """At least ‖K‖_F²."""
         return math.inf
 
+    def scaled(self, factor: float) -> "Operator":
+        return Operator(self.size, factor * self.trace, lambda columns: factor * self.apply(columns))
+
     def times(self, vectors: Array) -> Array:
         return self.apply(vectors.reshape(self.size, -1)).reshape(vectors.shape)
 
@@ -127,9 +144,20 @@ def leading_pairs(matrix: Matrix | Operator, count: int, *, check: bool) -> Lead
     if not matrix.trace > 0:  # then K is 0, and has no Krylov space
         vectors = np.eye(matrix.size, count)
         return LeadingPairs(np.zeros(count), vectors, np.zeros(count), 0.0, 0.0, "trace")
+    factor = _scale(matrix.trace)
+    return _leading_pairs(matrix.scaled(factor), count, check=check).times(1 / factor)
+
+
+def _scale(trace: float) -> float:
+    """A power of 2 that brings the trace near 1, where it is not: squares of K must not underflow, nor overflow, and ARPACK takes
+    eigenvalues below 1e-11 for converged too soon."""
+    return 1.0 if 1e-3 <= trace <= 1e3 else math.ldexp(1.0, min(1000, -math.frexp(trace)[1]))
+
+
+def _leading_pairs(matrix: Matrix | Operator, count: int, *, check: bool) -> LeadingPairs:
     found = _lanczos(matrix, count, SEED)
     if found is None:
-        return all_pairs(matrix, count) if isinstance(matrix, Matrix) else _nothing(matrix)
+        return _all_pairs(matrix, count) if isinstance(matrix, Matrix) else _nothing(matrix)
     found = _by_trace(matrix, found)
     if found.counted_by or not check or not isinstance(matrix, Matrix):
         return found
@@ -138,6 +166,11 @@ def leading_pairs(matrix: Matrix | Operator, count: int, *, check: bool) -> Lead
 
 def all_pairs(matrix: Matrix, count: int | None = None) -> LeadingPairs:
     """The same by diagonalising all of K, of which the `count` first are kept."""
+    factor = _scale(matrix.trace) if matrix.trace > 0 else 1.0
+    return _all_pairs(matrix.scaled(factor), count).times(1 / factor)
+
+
+def _all_pairs(matrix: Matrix, count: int | None) -> LeadingPairs:
     values, vectors = np.linalg.eigh(matrix.lower, UPLO="L")
     values, vectors = values[::-1], vectors[:, ::-1]
     kept = len(values) if count is None else count
@@ -225,7 +258,7 @@ def _by_inertia(matrix: Matrix, found: LeadingPairs) -> LeadingPairs:
             break
         joined = _ritz(matrix, np.concatenate([found.vectors, more.vectors], axis=1))
         found = _by_trace(matrix, _measured(matrix, joined.values[:count], joined.vectors[:, :count]))
-    return all_pairs(matrix, count)
+    return _all_pairs(matrix, count)
 
 
 def _bound_on_rest(matrix: Matrix, found: LeadingPairs) -> float:

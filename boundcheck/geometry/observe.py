@@ -1,13 +1,15 @@
 """What each affine map of a network saw over a batch: activations from a forward pass, signals from a backward pass an output.
 
 All of it presumes that the samples of a batch do not influence each other, that the first axis is the sample and that a parameter
-acts through its map alone. Which networks keep to that cannot be read off them, so the first batch of each set is compared with
-automatic differentiation on one of its samples alone. A parameter that acts elsewhere (in a norm, as a slice, inside of somebody
-else's vmap) shows there, or is never seen; its rows are then formed.
+acts through its map alone. Whether a parameter also acts elsewhere (in a norm, as a slice, as an embedding) is read off the graph
+that automatic differentiation recorded, since at some samples it may not show. What else is wrong with a network is found by
+comparing the first batch of each set with automatic differentiation of its first and its last sample, each passed through alone.
+Rows of parameters that fail are formed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +17,9 @@ from torch import Tensor
 from boundcheck.geometry.layers import Captured, NotSeparableError, concatenated
 from boundcheck.geometry.model import Call
 from boundcheck.geometry.watch import Applied, Key, Watch
+
+_TRANSPOSING = ("TBackward0", "TransposeBackward0", "PermuteBackward0")
+"""Operations that a parameter passes through on its way into an affine map."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,9 @@ def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozens
         call: the network.
         params: what is differentiated, by name.
         x: samples `[N, ...]`.
-        formed: the answer of an earlier batch of the same set, where there is one. Otherwise the last sample is passed through
-            alone, and the maps are believed if automatic differentiation agrees there. That is the network's structure, so one
-            look serves all batches of a set.
+        formed: the answer of an earlier batch of the same set, where there is one. Otherwise the first and the last sample are
+            passed through alone, and the maps are believed if automatic differentiation agrees there. That is the network's
+            structure, so one look serves all batches of a set.
 
     """
     leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
@@ -49,9 +54,11 @@ def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozens
         if any(made.left._version for calls in applied.values() for made in calls):
             # An in-place operation behind a layer (a ReLU, say) overwrote what we differentiate with respect to: give it copies.
             outputs, applied = _forward(call, leaves, x, pass_on=torch.clone)
-        captured = _backward(outputs, _apart(applied)) if outputs.requires_grad else {}
+        captured = _backward(outputs, _alone(outputs, leaves, _apart(applied))) if outputs.requires_grad else {}
         if formed is None:
-            believed = captured if _agree(call(leaves, x[-1:]), leaves, captured) else {}
+            ends = (slice(1), slice(-1, None)) if len(x) > 1 else (slice(1),)
+            agree = all(_agree(call(leaves, x[end]), leaves, captured, end) for end in ends)
+            believed = captured if agree else {}
             inside = {name for key in believed for name in key}
             formed = _reaching(outputs, {name: leaf for name, leaf in leaves.items() if name not in inside})
     return Observed({key: seen for key, seen in captured.items() if formed.isdisjoint(key)}, formed)
@@ -78,6 +85,42 @@ def _apart(applied: Mapping[Key, list[Applied]]) -> dict[Key, list[Applied]]:
         for key, calls in applied.items()
         if all(names.count(name) == 1 for name in key if name) and len({made.transposed for made in calls}) == 1
     }
+
+
+def _alone(
+    outputs: Tensor, leaves: Mapping[str, Tensor], applied: Mapping[Key, list[Applied]]
+) -> dict[Key, list[Applied]]:
+    """Those whose parameters reach the outputs through them alone, by the graph, whatever the samples are."""
+    uses, reached = _uses(outputs, leaves)
+    return {
+        key: calls
+        for key, calls in applied.items()
+        if all(uses[name] <= sum(made.left.grad_fn in reached for made in calls) for name in key if name)
+    }
+
+
+def _uses(outputs: Tensor, leaves: Mapping[str, Tensor]) -> tuple[dict[str, int], set[Any]]:
+    """How many operations on the way to the outputs take each leaf or a transpose of it; and all operations on the way."""
+    names = {id(leaf): name for name, leaf in leaves.items()}
+    uses, reached, pending = dict.fromkeys(leaves, 0), {outputs.grad_fn}, [outputs.grad_fn]
+
+    def leaf_of(node: Any) -> str:
+        while node.name() in _TRANSPOSING and node.next_functions[0][0] is not None:
+            node = node.next_functions[0][0]
+        return names.get(id(getattr(node, "variable", None)), "")
+
+    while pending:
+        node = pending.pop()
+        within = leaf_of(node)
+        for child, _ in getattr(node, "next_functions", ()):
+            if child is None:
+                continue
+            if not within and (name := leaf_of(child)):
+                uses[name] += 1
+            if child not in reached:
+                reached.add(child)
+                pending.append(child)
+    return uses, reached
 
 
 def _backward(outputs: Tensor, applied: Mapping[Key, list[Applied]]) -> dict[Key, Captured]:
@@ -137,17 +180,17 @@ def _by_sample(tensor: Tensor, samples: int) -> Tensor:
     return tensor.reshape(samples, -1, tensor.shape[-1])
 
 
-def _agree(alone: Tensor, leaves: Mapping[str, Tensor], captured: Mapping[Key, Captured]) -> bool:
-    """Whether automatic differentiation finds the captured rows too, of the last sample passed through alone.
+def _agree(alone: Tensor, leaves: Mapping[str, Tensor], captured: Mapping[Key, Captured], sample: slice) -> bool:
+    """Whether automatic differentiation finds the captured rows too, of one sample passed through alone.
 
     One map that disagrees discredits all: samples may influence each other, and the others agree by chance. The threshold √u
     tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
     """
-    last = {key: seen.part(slice(-1, None)) for key, seen in captured.items()}
+    one = {key: seen.part(sample) for key, seen in captured.items()}
     most = torch.finfo(alone.dtype).eps ** 0.5
     for j, output in enumerate(alone.unbind(-1)):
         rows = _rows_by_autograd(output, leaves)
-        for key, seen in last.items():
+        for key, seen in one.items():
             found = [rows[name].double().flatten() for name in key if name]
             ours = [block[0, j] for block in seen.blocks()]
             error = max(float(torch.linalg.vector_norm(a.sub_(b))) for a, b in zip(ours, found, strict=True))

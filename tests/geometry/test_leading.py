@@ -92,6 +92,25 @@ def test_the_lower_triangle_is_all_that_is_read() -> None:
     np.testing.assert_allclose(leading.all_pairs(Matrix(lower)).values, np.arange(14, 0, -1.0), rtol=1e-13)
 
 
+@pytest.mark.parametrize("power", [-1000, -660, -40, 660])
+def test_a_power_of_two_changes_nothing_but_the_power(power: int) -> None:
+    """Squares of 2⁻⁶⁶⁰ underflow, those of 2⁶⁶⁰ overflow, and ARPACK stops early below 1e-11."""
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((80, 80))).Q
+    matrix = (turn * np.linspace(1.0, 2.0, 80)) @ turn.T / 128  # of a trace between ½ and 1
+    scaled = np.ldexp(matrix, power)
+    for check in (True, False):
+        plain, found = (leading_pairs(Matrix(np.asfortranarray(k)), 4, check=check) for k in (matrix, scaled))
+        assert found.counted_by == plain.counted_by
+        np.testing.assert_array_equal(found.values, np.ldexp(plain.values, power))
+        assert found.rest_at_most == np.ldexp(plain.rest_at_most, power)
+        assert found.residual == np.ldexp(plain.residual, power)
+    whole = leading.all_pairs(Matrix(np.asfortranarray(scaled)))
+    np.testing.assert_allclose(whole.values, np.ldexp(np.linspace(2.0, 1.0, 80) / 128, power), rtol=1e-13)
+    assert whole.residual > 0
+    without = leading_pairs(Operator(80, float(np.trace(scaled)), lambda v: scaled @ v), 4, check=True)
+    np.testing.assert_allclose(without.values, whole.values[:4], rtol=1e-12)
+
+
 def test_the_same_every_time() -> None:
     matrix = Matrix(with_spectrum(SPECTRA["three threefold"]))
     one, other = (leading_pairs(matrix, 4, check=True) for _ in range(2))

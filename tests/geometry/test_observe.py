@@ -122,6 +122,71 @@ def test_a_function_written_out_has_the_overlap_of_the_loop(name: str, chunk: in
     assert (found.plan.formed is None) == (name in CAPTURED)
 
 
+def beside_its_map(p: Params, x: Tensor) -> Tensor:
+    """`w` acts outside of its map too, but at no sample that is 0."""
+    return by_hand(p, x) + x.square().sum(-1, keepdim=True) * p["w"].norm()
+
+
+def beside_dead_units(p: Params, x: Tensor) -> Tensor:
+    """`v` acts twice, but at no sample where every unit is dead."""
+    hidden = torch.relu(x @ p["w"] + p["b"] * (x[:, :1] != 0))
+    return hidden @ p["v"].T + p["c"] + hidden.sum(-1, keepdim=True) * p["v"].norm()
+
+
+def a_dead_call_beside(p: Params, x: Tensor) -> Tensor:
+    """`w` is multiplied once for nothing and acts once where no map is seen."""
+    torch.tanh(x @ p["w"])
+    return torch.tanh(torch.einsum("ni,io->no", x, p["w"]) + p["b"]) @ p["v"].T + p["c"]
+
+
+def neighbours(p: Params, x: Tensor) -> Tensor:
+    """The first sample of a batch hears the second, and the last none."""
+    hidden = torch.tanh(x @ p["w"] + p["b"])
+    heard = torch.cat([hidden[:1] + hidden[1:2], hidden[1:]]) if len(x) > 2 else hidden
+    return heard @ p["v"].T + p["c"]
+
+
+@pytest.mark.parametrize("f", [beside_its_map, beside_dead_units, a_dead_call_beside, neighbours])
+@pytest.mark.parametrize("silent", [[], [-1], [0, -1]], ids=["nowhere", "last", "first and last"])
+@pytest.mark.parametrize("chunk", [None, 5])
+def test_what_some_samples_do_not_show_is_seen(f: Function, silent: list[int], chunk: int | None) -> None:
+    x_train, x_eval = random(4, 6), random(17, 6, seed=1)
+    x_train[silent], x_eval[silent] = 0.0, 0.0
+    if silent == [0, -1]:
+        x_train = x_train[:3]  # two samples alike would leave no full rank
+        x_train[0] = random(6, seed=9)
+    found = tangent_overlap(f, x_train, x_eval, params=parameters(), chunk=chunk)
+    expected = by_loop(f, x_train, x_eval)
+    assert found.sigma_max == pytest.approx(expected[2], rel=1e-9)
+    if found.full_rank:
+        assert (found.gamma_ov, found.sigma_min) == pytest.approx(expected[:2], rel=1e-9, abs=1e-11)
+    assert found.plan.formed is not None
+
+
+def test_a_tied_embedding_and_padding() -> None:
+    """A padded sample takes nothing from the table that the head shares."""
+
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.body = nn.Embedding(5, 4, padding_idx=0), nn.Linear(4, 4)
+            self.head = nn.Linear(4, 5, bias=False)
+            self.head.weight = self.table.weight
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.head(torch.tanh(self.body(self.table(x).mean(1))))
+            return out[:, :2]
+
+    torch.manual_seed(0)
+    module, generator = Tied().double(), torch.Generator().manual_seed(0)
+    x_train, x_eval = (torch.randint(1, 5, (n, 4), generator=generator) for n in (3, 17))
+    x_train[-1], x_eval[-1] = 0, 0
+    found = tangent_overlap(module, x_train, x_eval)
+    rows = [jacobian_rows(module, list(module.parameters()), x) for x in (x_train, x_eval)]
+    expected = geometry(rows[0], rows[1], len(x_eval))
+    assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(expected, rel=1e-9, abs=1e-11)
+
+
 class Convolutions(nn.Module):
     def __init__(self, first: nn.Module, second: nn.Module, width: int) -> None:
         super().__init__()
