@@ -151,7 +151,7 @@ def _singular_vectors(matrix: Enclosure, u: Tensor, values: Enclosure, vh: Tenso
     residual = _column_norms(torch.cat([above, below], -2)) / 2**0.5
     distance = torch.minimum(_to_the_others(s, values.rad), s)
     pairs = torch.cat([u, vh.mT], -2) / 2**0.5
-    return widen(2**0.5 * _vectors(pairs, widen(residual), distance, good) + 2.0**-52)
+    return widen(2**0.5 * _vectors(pairs, widen(residual), distance, good) + 2.0**-51)
 
 
 def _column_norms(sizes: Tensor) -> Tensor:
