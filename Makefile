@@ -9,7 +9,7 @@ RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
 .PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix reports published latex pages \
-	bench wheel-test clean
+	bench gpu wheel-test clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -105,6 +105,9 @@ pages: $(VENV)/.ready ## open the HTML page of RUN in headless Chromium and chec
 
 bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s
+
+gpu: $(VENV)/.ready ## everything that must be as true on a GPU as on the CPU (needs one; BOUNDCHECK_GPU_SUITE_ON=cpu tries the suite itself)
+	$(BIN)/python -m pytest tests/gpu -q -s
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) build dist *.egg-info .boundcheck .benchmarks .hypothesis .pytest_cache .mypy_cache .ruff_cache reports/latest
