@@ -9,7 +9,7 @@ RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
 .PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix reports published latex pages \
-	bench bench-compare speed wheel-test clean
+	bench bench-compare speed gpu wheel-test clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -114,6 +114,9 @@ bench-compare: $(VENV)/.ready ## the last two saves of `make bench` beside each 
 
 speed: $(VENV)/.ready ## write reports/speed.md, .json and figures of the last save of `make bench`
 	$(BIN)/python -m tests.benchmarks.page
+
+gpu: $(VENV)/.ready ## everything that must be as true on a GPU as on the CPU (needs one; BOUNDCHECK_GPU_SUITE_ON=cpu tries the suite itself)
+	$(BIN)/python -m pytest tests/gpu -q -s
 
 clean: ## remove the environment and everything made
 	rm -rf $(VENV) build dist *.egg-info .boundcheck .benchmarks .hypothesis .pytest_cache .mypy_cache .ruff_cache reports/latest

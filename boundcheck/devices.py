@@ -2,6 +2,12 @@
 
 from boundcheck.errors import BoundcheckError
 
+PROPOSALS = (
+    "numbers that climbs propose in; verdicts are float64's and the balls' in any case. "
+    "For GPUs with slow float64: on a CPU float32 took 0.8 to 1.1 of the time"
+)
+"""The help of an option that is there twice."""
+
 
 def checked_device(name: str) -> str:
     """The torch device of that name: cpu, cuda, cuda:N, or auto for a GPU where there is one, else the CPU.

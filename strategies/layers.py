@@ -26,10 +26,10 @@ class LinearLayer(Problem):
     errors: Tensor
 
     def admissible(self) -> Tensor:
-        whole = torch.ones(self.lanes, dtype=torch.bool)
+        whole = torch.ones(self.lanes, dtype=torch.bool, device=self.basis.device)
         for leaf in self.leaves().values():
-            whole = whole & (leaf.cpu() == leaf.cpu().round()).flatten(1).all(-1)
-        return whole.to(self.basis.device)
+            whole = whole & (leaf == leaf.round()).flatten(1).all(-1)
+        return whole
 
     @property
     def rank(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from boundcheck.devices import checked_device
+from boundcheck.devices import PROPOSALS, checked_device
 
 Decorated = Callable[..., Any]
 
@@ -37,6 +37,13 @@ def budget_options(*, structures: int, lanes: int, steps: int) -> Callable[[Deco
             default="auto",
             show_default=True,
             help="auto: by gradient, or by evolution (cma) where a claim has no derivative.",
+        ),
+        click.option(
+            "--proposals",
+            type=click.Choice(["float64", "float32"]),
+            default="float64",
+            show_default=True,
+            help=PROPOSALS,
         ),
         click.option("--minutes", type=float, help="End each hunt after so long; what it found then says so."),
     ]

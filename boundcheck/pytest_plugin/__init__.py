@@ -18,7 +18,7 @@ from boundcheck.pytest_plugin.collection import (
     pytest_pycollect_makemodule,
 )
 from boundcheck.pytest_plugin.comparing import Comparing
-from boundcheck.pytest_plugin.options import add_options, option, profile_of, seed_of
+from boundcheck.pytest_plugin.options import add_options, option, profile_of, proposals_of, seed_of
 from boundcheck.pytest_plugin.pages import formats
 from boundcheck.pytest_plugin.progress import Progress
 from boundcheck.pytest_plugin.recorder import Recorder
@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         chosen = profile_of(config)
         seed_of(config)
+        proposals_of(config)
         checked_device(option(config, "device"))
         Climbs.parse(option(config, "ablate"))
         check_saving(config)

@@ -14,7 +14,7 @@ from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import Climbs
 from boundcheck.pytest_plugin.baseline import regressions_of
 from boundcheck.pytest_plugin.figures import properties
-from boundcheck.pytest_plugin.options import command_of, option, profile_of, run_path, seed_of
+from boundcheck.pytest_plugin.options import command_of, option, profile_of, proposals_of, run_path, seed_of
 
 if TYPE_CHECKING:
     from boundcheck.claim import Claim
@@ -109,6 +109,7 @@ def _test_of(claim: "Claim") -> Callable[[pytest.FixtureRequest], None]:
             counterexamples=run_path(config).parent / "counterexamples",
             command=command_of(config),
             ablate=Climbs.parse(option(config, "ablate")),
+            proposals=proposals_of(config),
         )
         entry = run_campaign(claim, options)
         request.node.user_properties += [

@@ -2,15 +2,18 @@
 
 import shlex
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from boundcheck.devices import PROPOSALS
 from boundcheck.errors import BoundcheckError
 from boundcheck.profiles import PROFILES, Climbs, Profile, profile
 
 OPTIONS = {
     "profile": ("default", f"how hard to look: {', '.join(PROFILES)}"),
     "device": ("cpu", "where to compute: cpu, cuda, cuda:N, or auto for a GPU where there is one"),
+    "proposals": ("float64", f"float64 or float32: {PROPOSALS}"),
     "seed": ("0", "seed of all draws; the same seed and versions give the same result"),
     "budget": ("", "holds to ask of each claim, instead of the profile's number"),
     "hunt": ("", "the climb towards each claim's worst case, STRUCTURESxLANESxSTEPS or off, instead of the profile's"),
@@ -91,6 +94,16 @@ def profile_of(config: pytest.Config) -> Profile:
     if not _whole(budget) or int(budget) < 1:
         raise BoundcheckError(f"--boundcheck-budget={budget}", expected="a whole number of holds, at least 1")
     return chosen.asking(int(budget))
+
+
+def proposals_of(config: pytest.Config) -> Literal["float64", "float32"]:
+    """What climbs propose in. Raises BoundcheckError for another word."""
+    text = option(config, "proposals")
+    if text == "float64":
+        return "float64"
+    if text == "float32":
+        return "float32"
+    raise BoundcheckError(f"--boundcheck-proposals={text}", expected="float64 or float32")
 
 
 def _whole(text: str) -> bool:

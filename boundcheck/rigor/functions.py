@@ -24,12 +24,12 @@ ULPS = {
     "expm1": 4.0,
     "log": 4.0,
     "log1p": 4.0,
-    "sin": 4.0,
-    "cos": 4.0,
-    "atan": 4.0,
+    "sin": 6.0,
+    "cos": 6.0,
+    "atan": 6.0,
     "erf": 8.0,
     "erfc": 12.0,
-    "pow": 4.0,
+    "pow": 6.0,
     "sigmoid": 8.0,
     "softplus": 16.0,
     "sqrt": 2.0,
@@ -47,16 +47,21 @@ exp       4        1.01     0.00211
 expm1     4        1.49     1.1e-16
 log       4        1.22     0.99902
 log1p     4        1.37     1.793
-sin       4        1.00     5.9e11
-cos       4        1.00     6.4e5
-atan      4        1.09     2.607
+sin       6        1.00     5.9e11
+cos       6        1.00     6.4e5
+atan      6        1.09     2.607
 erf       8        1.26     6.8e-6
 erfc      12       1.50     -5.5e-7
-pow       4        1.98     1.0007 to the 3rd
+pow       6        1.98     1.0007 to the 3rd
 sigmoid   8        2.25     -36.97
 softplus  16       2.00     -708.7 (`stable_softplus`)
 sqrt      2        1.03     1.00002
 ========  =======  =======  ==============================
+
+On GPUs: the CUDA C++ Programming Guide (Mathematical Functions, double precision) gives, in last digits from the correctly
+rounded result, 0 for sqrt and division, 1 for exp, expm1, log, log1p and tanh, 2 for sin, cos, atan, pow and erf, 5 for erfc:
+"generated from extensive but not exhaustive tests". With the half digit of that rounding, n of them are at most 2n + 1 units:
+3, 5 and 11. sigmoid and softplus, made of these, err by at most 5 and 7.
 
 sigmoid has 2·2^-1022 beside that: torch's is 0 already where its exact value becomes subnormal. MKL's vector square root does not
 round correctly. torch's own softplus errs by 5.8e5 units above its threshold, and its gelu loses all digits below -8: both have

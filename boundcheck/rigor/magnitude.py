@@ -169,7 +169,9 @@ def div(x: Any, y: Any) -> Magnitude:
     x, y = _pair(x, y)
     exact, computed = absolute(y).low, absolute(y).low - y.error
     size = x.size / exact
-    error = (x.error + size * y.error) / computed + UNIT_ROUNDOFF * (x.computed / computed) + 4 * UNDERFLOW
+    # Twice the roundoff: by a number, CUDA kernels multiply with its rounded reciprocal (which may be subnormal).
+    error = (x.error + size * y.error) / computed + 2.5 * UNIT_ROUNDOFF * (x.computed / computed) + 4 * UNDERFLOW
+    error = error + x.computed * UNDERFLOW
     known = computed > 2.0**-1000
     return _sized(torch.where(known, size, torch.inf), torch.where(known, error, torch.inf), 16)
 

@@ -167,7 +167,7 @@ def _unless_moved(rad: Tensor, dim: int, indices: Enclosure) -> Tensor:
     if not _undecided(indices):
         return rad
     unsure = (indices.rad > 0).any(dim, True)
-    whole = torch.zeros([1 if axis == dim % rad.dim() else size for axis, size in enumerate(rad.shape)])
+    whole = rad.new_zeros([1 if axis == dim % rad.dim() else size for axis, size in enumerate(rad.shape)])
     whole[tuple(slice(size) for size in unsure.shape)] = unsure.to(whole)
     return torch.where(whole > 0, torch.inf, rad)
 
@@ -263,6 +263,8 @@ def cast(x: Any, dtype: Any = None, **kwargs: Any) -> Enclosure:
     """A change of type; to a narrower one it rounds. (make_fx also casts bare Python numbers this way.)"""
     if not isinstance(x, Enclosure):
         x = Enclosure.exactly(in_double(torch.as_tensor(x, dtype=torch.float64 if isinstance(x, float) else None)))
+    if kwargs.get("device") is not None:
+        x = Enclosure(x.mid.to(kwargs["device"]), x.rad.to(kwargs["device"]))
     narrow = x.mid if dtype is None else x.mid.to(dtype)
     mid = in_double(narrow).clone()
     if narrow.dtype == x.mid.dtype:

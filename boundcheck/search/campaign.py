@@ -8,6 +8,7 @@ from typing import Any
 
 from boundcheck.claim import Claim, build
 from boundcheck.errors import BoundcheckError
+from boundcheck.precision import require_full_precision
 from boundcheck.problem import Problem, Recipe
 from boundcheck.profiles import NO_CLIMBS, Climbs, Profile
 from boundcheck.record import Entry, store_extreme
@@ -15,7 +16,7 @@ from boundcheck.search.ablation import ablations
 from boundcheck.search.counterexamples import Finder
 from boundcheck.search.drawing import one_thread_on, over
 from boundcheck.search.evidence import Kind
-from boundcheck.search.hunting import Extreme, Hunt, hunt
+from boundcheck.search.hunting import Extreme, Hunt, Proposals, hunt
 from boundcheck.search.judge import Judge
 from boundcheck.search.ladder import Ladder
 from boundcheck.search.tally import Tally
@@ -41,6 +42,7 @@ class Options:
             a claim is stored as numbers, not as a seed.
         counterexamples: folder for what breaks a claim; the tightest instances go into the folder `extremes` beside it.
         command: the command line, for the record.
+        proposals: numbers that climbs propose in, float64 or float32.
         ablate: the hunt for each premise taken away in turn (0 structures: none is).
 
     """
@@ -51,6 +53,7 @@ class Options:
     counterexamples: Path = Path(".boundcheck/counterexamples")
     command: str = ""
     ablate: Climbs = NO_CLIMBS
+    proposals: Proposals = "float64"
 
     @property
     def extremes(self) -> Path:
@@ -68,6 +71,7 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
             campaign.look_at_equality()
             campaign.hunt()
             campaign.ablate()
+            require_full_precision(options.device)
             failure = ""
         except (
             Exception
@@ -76,6 +80,7 @@ def run_campaign(claim: Claim, options: Options) -> Entry:
         ended = ""
         try:
             campaign.keep_counterexamples()
+            require_full_precision(options.device)
         except Exception as error:  # what was found and stored stands
             ended = f"; the search for a simpler counterexample ended: {_told(error, claim)}"
     verdict, reason = (Verdict.ERROR, failure) if failure else campaign.verdict()
@@ -165,6 +170,7 @@ class _Campaign:
         self._sampled |= bool(problem.sampled)
         self._note_tightness(drawn, judgement)
         self._try_mutants(problem, judgement)
+        require_full_precision(self.options.device)
         if self.claim.notes and not self._noted:
             self._noted = True
             self.notes = " ".join(filter(None, [self.claim.notes(problem), self.notes]))
@@ -242,7 +248,8 @@ class _Campaign:
         return self.claim.input == "generated" and not self._sampled
 
     def _budget(self, climbs: Climbs) -> Hunt:
-        return Hunt(climbs.structures, climbs.lanes, climbs.steps, self.options.seed, self.options.device)
+        o = self.options
+        return Hunt(climbs.structures, climbs.lanes, climbs.steps, o.seed, o.device, proposals=o.proposals)
 
     def keep_counterexamples(self) -> None:
         """Prove what breaks the claim, make it readable, and store the worst and the simplest instance."""

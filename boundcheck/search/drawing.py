@@ -1,4 +1,4 @@
-"""Drawing structures with Hypothesis, and computing on one thread."""
+"""Drawing structures with Hypothesis, and computing on one thread in full precision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -9,6 +9,7 @@ import torch
 from hypothesis import HealthCheck, Phase, settings
 
 from boundcheck.claim import Draws
+from boundcheck.precision import full_precision
 from boundcheck.search.choices import NAME, seeded
 
 
@@ -16,12 +17,12 @@ from boundcheck.search.choices import NAME, seeded
 def one_thread_on(device: str) -> Iterator[None]:
     """One thread: sums then do not depend on the machine, and small batches run faster. New tensors go to the device.
 
-    Both are put back afterwards.
+    Reduced precision (TF32 and its like) is off. All of it is put back afterwards.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with nullcontext() if device == "cpu" else torch.device(device):
+        with full_precision(device), nullcontext() if device == "cpu" else torch.device(device):
             yield
     finally:
         torch.set_num_threads(before)

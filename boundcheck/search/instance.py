@@ -14,14 +14,17 @@ from boundcheck.problem import Problem
 class OneInstance:
     """The claim at the structure of `problem`: from leaves (without the lane axis) and constants to sides and margins.
 
+    Its numbers are float64; a hunt's proposals may be made in float32 (`numbers`), where a side that stays float64 is let pass.
+
     Attributes:
         premises: name of each premise and whether its constants are established; known once it was called.
         identity: whether the statement is an equality; known once it was called.
 
     """
 
-    def __init__(self, claim: Claim, problem: Problem) -> None:
+    def __init__(self, claim: Claim, problem: Problem, *, numbers: torch.dtype = torch.float64) -> None:
         self._claim = claim
+        self._allowed = (torch.float64, numbers)
         self._problem = problem
         self._leaves = list(problem.leaves())
         self.premises: tuple[tuple[str, bool], ...] = ()
@@ -35,7 +38,7 @@ class OneInstance:
         outcome = self._claim.state(instance, constants)
         self.premises = tuple((p.name, p.established) for p in outcome[1])
         self.identity = isinstance(outcome[0], Identity)
-        return _scalars(self._claim, outcome)
+        return _scalars(self._claim, outcome, self._allowed)
 
 
 def stated_premises(claim: Claim, problem: Problem) -> tuple[str, ...]:
@@ -48,7 +51,7 @@ def stated_premises(claim: Claim, problem: Problem) -> tuple[str, ...]:
     return tuple(stated.name for stated in premises)
 
 
-def _scalars(claim: Claim, outcome: Outcome) -> list[Tensor]:
+def _scalars(claim: Claim, outcome: Outcome, allowed: tuple[torch.dtype, ...]) -> list[Tensor]:
     """Sides and margins, checked to be scalars of one instance."""
     statement, premises = outcome
     sides = (statement.smaller, statement.larger) if isinstance(statement, Sides) else (statement.left, statement.right)
@@ -56,7 +59,7 @@ def _scalars(claim: Claim, outcome: Outcome) -> list[Tensor]:
     labels += [f"the margin of {p.name!r}" for p in premises]
     values = [*sides, *(p.margin for p in premises)]
     for label, value in zip(labels, values, strict=True):
-        if not isinstance(value, Tensor) or value.dim() != 0 or value.dtype != torch.float64:
+        if not isinstance(value, Tensor) or value.dim() != 0 or value.dtype not in allowed:
             got = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
             raise BoundcheckError(
                 f"{claim.key}: {label} is a {got} for one instance",

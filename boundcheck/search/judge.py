@@ -102,7 +102,7 @@ class Judge:
 def _known(problem: Problem) -> Tensor:
     """Lanes all of whose leaves have finite radii: of the others nothing more can be found out."""
     leaves = problem.leaves()
-    known = torch.ones(problem.lanes, dtype=torch.bool)
+    known = torch.ones(problem.lanes, dtype=torch.bool, device="cpu")  # whatever the default device is
     for radius in problem.radius_of.values():
         known &= leaves[radius].cpu().reshape(problem.lanes, -1).isfinite().all(-1)
     return known

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-
 from boundcheck.ablations import registered_ablations
 from boundcheck.claim import WITHOUT, Claim, in_words
 from boundcheck.errors import BoundcheckError
 from boundcheck.problem import Problem
 from boundcheck.record import Counterexample
 from boundcheck.search.certify import Certificate, Certifier
+from boundcheck.search.drawing import one_thread_on
 from boundcheck.search.evaluate import Evaluator
 from boundcheck.search.instance import stated_premises
 from boundcheck.verdict import Status
@@ -65,14 +64,10 @@ def replay(stored: Counterexample, claims: Mapping[str, Claim]) -> Replay:
             remedy="the claim was changed since; run it again",
         )
     then = claim.with_constants(stored.constants)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread_on("cpu"):
         problem = stored.problem.settled()
         _require_admissible(stored, problem)
         certificate = Certifier(then).certify(problem, 0, Evaluator(then)(problem))
-    finally:
-        torch.set_num_threads(before)
     changed = [
         f"{name}: {stored.constants[name]} then, {exact.value} now"
         for name, exact in claim.constants.items()

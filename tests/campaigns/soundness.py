@@ -20,6 +20,7 @@ from boundcheck.proof.program import Input
 from boundcheck.rigor import Enclosure, trace
 from boundcheck.rigor.lowering import lower
 from boundcheck.search.certify import Certifier
+from boundcheck.search.drawing import one_thread_on
 from boundcheck.search.evaluate import Evaluator
 
 BALLS = Balls(192)
@@ -147,13 +148,19 @@ def _inside(value: Tensor, radius: Tensor, seed: int) -> Tensor:
     return torch.where(torch.tensor(exactly), point, value)
 
 
-def compare_operator(name: str, function: Function, operands: int, count: int, seed: int, figures: Figures) -> None:
+def compare_operator(
+    name: str, function: Function, operands: int, count: int, seed: int, figures: Figures, *, device: str = "cpu"
+) -> None:
     """One operator on `count` entries, half of the batches with radii."""
     values = [samples(count, seed + 1000 * k) for k in range(operands)]
     wide = torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed + 7))
     radii = [value.abs() * 10.0 ** (-16 * wide) * (seed % 2) for value in values]
     points = [_inside(value, radius, seed + 50) for value, radius in zip(values, radii, strict=True)]
-    (enclosure,) = trace(lambda *x: [function(*x)], values).enclose(*map(Enclosure, values, radii))
+    there = [value.to(device) for value in values]
+    (found,) = trace(lambda *x: [function(*x)], there).enclose(
+        *(Enclosure(x, r.to(device)) for x, r in zip(there, radii, strict=True))
+    )
+    enclosure = Enclosure(found.mid.cpu(), found.rad.cpu())
     program = lower(trace(lambda *x: [function(*x)], values, functional=True).graph)
     with BALLS.working():
         (exact,) = run_whole(program, [Input(point.tolist()) for point in points], BALLS)
@@ -176,15 +183,19 @@ def compare_operators(lanes: int, seed: int) -> Figures:
 # ------------------------------------------------------------------------------------------------------ claims
 
 
-def compare_claim(claim: Claim, lanes: int, seed: int, *, batch: int = 64, points: int = 64) -> Figures:
+def compare_claim(
+    claim: Claim, lanes: int, seed: int, *, batch: int = 64, points: int = 64, device: str = "cpu"
+) -> Figures:
     """Both sides and every margin of `lanes` instances of a claim, in floats and in balls."""
     figures = Figures()
     evaluator, certifier = Evaluator(claim), Certifier(claim)
     for problem in _problems(claim, -(-lanes // points), batch, seed):
-        judgement = evaluator(problem)
+        with one_thread_on(device):
+            judgement = evaluator(problem.to(device))
         program = certifier.program(problem)
         margins = [margin for margin, _ in judgement.premises.values()]
-        enclosures = [judgement.smaller, judgement.larger, *margins]
+        sides = [judgement.smaller, judgement.larger, *margins]
+        enclosures = [Enclosure(side.mid.cpu(), side.rad.cpu()) for side in sides]
         for lane in torch.nonzero(problem.finite()).squeeze(-1).tolist()[:points]:
             with BALLS.working():
                 numbers = run(program, certifier.inputs(problem, lane), BALLS)

@@ -2,6 +2,6 @@
 
 from boundcheck.search.hunting.extreme import Extreme
 from boundcheck.search.hunting.hunt import CutShortError, HuntInterrupted, News, hunt
-from boundcheck.search.hunting.options import Hunt
+from boundcheck.search.hunting.options import Hunt, Proposals
 
-__all__ = ["CutShortError", "Extreme", "Hunt", "HuntInterrupted", "News", "hunt"]
+__all__ = ["CutShortError", "Extreme", "Hunt", "HuntInterrupted", "News", "Proposals", "hunt"]

@@ -47,11 +47,21 @@ Ticked = Callable[[int], bool]
 
 
 def ascend(
-    judge: Judge, problem: Problem, steps: int, ticked: Ticked, *, ranges: Ranges | None = None, polished: int = 0
+    judge: Judge,
+    problem: Problem,
+    steps: int,
+    ticked: Ticked,
+    *,
+    ranges: Ranges | None = None,
+    polished: int = 0,
+    numbers: torch.dtype = torch.float64,
 ) -> Passed:
-    """Every lane climbs for so many steps by Adam; the best of what they passed, so many of them polished."""
+    """Every lane climbs for so many steps by Adam; the best of what they passed, so many of them polished.
+
+    The climb may take its heights in float32 (`numbers`); looks, and the polish, are float64.
+    """
     ranges = ranges or Ranges.seen(problem)
-    landscape = Landscape(judge.claim, problem, ranges)
+    landscape = Landscape(judge.claim, problem, ranges, numbers=numbers)
     changes = [change.requires_grad_() for change in landscape.still()]
     ascent = torch.optim.Adam(changes, lr=STEP, maximize=True)
     fall = torch.optim.lr_scheduler.ExponentialLR(ascent, 0.01 ** (1.0 / steps))

@@ -38,9 +38,16 @@ LOOK_EVERY = 8
 
 
 def evolve(
-    judge: Judge, problem: Problem, steps: int, seed: int, ticked: Ticked, *, ranges: Ranges | None = None
+    judge: Judge,
+    problem: Problem,
+    steps: int,
+    seed: int,
+    ticked: Ticked,
+    *,
+    ranges: Ranges | None = None,
+    numbers: torch.dtype = torch.float64,
 ) -> Passed:
-    """As many evaluations as an ascent of so many steps of the whole batch would take."""
+    """As many evaluations as an ascent of so many steps of the whole batch would take, in `numbers`; looks are float64."""
     ranges = ranges or Ranges.seen(problem)
     passed = Passed.nothing(problem)
     passed.look(judge, problem)
@@ -50,16 +57,24 @@ def evolve(
     generations = max(1, steps * problem.lanes // (size * STARTS))
     for start in range(min(STARTS, len(best.ratios))):
         with suppress(NoDecompositionError):  # a matrix without a decomposition in floats
-            _climb(judge, best, ranges, start, size, generations, seed, ticked)
+            _climb(judge, best, ranges, start, size, generations, seed, ticked, numbers)
     return best.best()
 
 
 def _climb(
-    judge: Judge, best: Passed, ranges: Ranges, lane: int, size: int, generations: int, seed: int, ticked: Ticked
+    judge: Judge,
+    best: Passed,
+    ranges: Ranges,
+    lane: int,
+    size: int,
+    generations: int,
+    seed: int,
+    ticked: Ticked,
+    numbers: torch.dtype,
 ) -> None:
     alone = best.problem.lane(lane)
     many = repeated(alone, size)
-    landscape = Landscape(judge.claim, many, ranges, differentiable=False)
+    landscape = Landscape(judge.claim, many, ranges, differentiable=False, numbers=numbers)
     shapes = [change.shape[1:] for change in landscape.still()]
     free = sum(shape.numel() for shape in shapes)
     if free < 2:

@@ -236,14 +236,15 @@ class _Hunter:
         return passed
 
     def _by_method(self, problem: Problem, ranges: Ranges, steps: int, polished: int) -> Passed:
+        numbers = self.options.numbers
         if self._method != "evolution":
             try:
-                return ascend(self.judge, problem, steps, self._tick, ranges=ranges, polished=polished)
+                return ascend(self.judge, problem, steps, self._tick, ranges=ranges, polished=polished, numbers=numbers)
             except NoDerivativeError:
                 if self._method == "gradient":
                     raise
                 self._method = "evolution"
-        return evolve(self.judge, problem, steps, self.options.seed, self._tick, ranges=ranges)
+        return evolve(self.judge, problem, steps, self.options.seed, self._tick, ranges=ranges, numbers=numbers)
 
     # ------------------------------------------------------------------------------------------------------- clock
 
@@ -320,14 +321,14 @@ def _top(found: _Found) -> float:
 
 def _around(claim: Claim, best: Problem, ranges: Ranges, lanes: int, seed: int) -> Problem:
     """The best lanes themselves, and points around them, from near to far."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)  # the same points whatever the device
     picked = torch.arange(lanes) % best.lanes
     batch = best.with_leaves({name: leaf[picked.to(leaf.device)] for name, leaf in best.leaves().items()})
     landscape = Landscape(claim, batch, ranges, differentiable=False)
     changes = []
     for still in landscape.still():
-        far = 10.0 ** torch.empty(lanes, dtype=torch.float64).uniform_(-3.0, -0.5, generator=generator)
+        far = 10.0 ** torch.empty(lanes, dtype=torch.float64, device="cpu").uniform_(-3.0, -0.5, generator=generator)
         far[: best.lanes] = 0.0
-        noise = torch.randn(still.shape, dtype=torch.float64, generator=generator)
+        noise = torch.randn(still.shape, dtype=torch.float64, generator=generator, device="cpu")
         changes.append((noise * far.reshape(-1, *(1 for _ in still.shape[1:]))).to(still.device))
     return landscape.at(changes)

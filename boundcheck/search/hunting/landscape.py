@@ -51,13 +51,22 @@ class Landscape:
     A leaf also has a factor, whose logarithm is one more change: worst cases often are limits in which a number goes to 0 or
     grows without bound, and there a change of fixed size is too large or too small.
 
+    The heights may be computed in float32 (`numbers`), for a claim that can: they only propose. What `at` returns, and what is
+    judged, is float64 in any case.
+
     Attributes:
         problem: the batch at change 0. sizes: what a change of 1 is, per leaf. scale: what margins are measured in.
 
     """
 
     def __init__(
-        self, claim: Claim, problem: Problem, ranges: Ranges | None = None, *, differentiable: bool = True
+        self,
+        claim: Claim,
+        problem: Problem,
+        ranges: Ranges | None = None,
+        *,
+        differentiable: bool = True,
+        numbers: torch.dtype = torch.float64,
     ) -> None:
         check_leaves(problem)
         require_free(claim, problem)
@@ -71,9 +80,25 @@ class Landscape:
         leaves = problem.leaves()
         self._start = [leaves[name].detach().clone() for name in self._names]
         self.sizes = [_size(leaf) for leaf in self._start]
-        self._one = OneInstance(claim, problem)
-        self._constants = [self._start[0].new_tensor(float(exact.value)) for exact in claim.constants.values()]
-        self._lanes = torch.vmap(self._one, in_dims=(*(0 for _ in leaves), *(None for _ in self._constants)))
+        try:
+            self._state_in(numbers)
+        except (
+            BoundcheckError,
+            RuntimeError,
+        ):  # a claim with float64 numbers of its own, beside which float32 cannot stand
+            if numbers is torch.float64:
+                raise
+            self._state_in(torch.float64)
+
+    def _state_in(self, numbers: torch.dtype) -> None:
+        """Make ready to evaluate the claim in these numbers."""
+        self._numbers = numbers
+        self._one = OneInstance(self._claim, self.problem, numbers=numbers)
+        self._constants = [
+            self._start[0].new_tensor(float(exact.value), dtype=numbers) for exact in self._claim.constants.values()
+        ]
+        in_dims = (*(0 for _ in self.problem.leaves()), *(None for _ in self._constants))
+        self._lanes = torch.vmap(self._one, in_dims=in_dims)
         with torch.no_grad():
             self.scale = _scale(self.terms(self.still()).margins)
 
@@ -103,8 +128,9 @@ class Landscape:
         """
         moved = self.at(changes)
         here = moved.approached() if self._differentiable else moved.settled()
+        leaves = [leaf.to(self._numbers) for leaf in here.leaves().values()]
         with readable_errors(self._claim):
-            smaller, larger, *margins = self._lanes(*here.leaves().values(), *self._constants)
+            smaller, larger, *margins = (side.double() for side in self._lanes(*leaves, *self._constants))
         if self._one.identity:
             raise BoundcheckError(
                 f"{self._claim.key} is an identity", expected="an inequality: an identity has no ratio to climb"

@@ -10,6 +10,9 @@ from boundcheck.errors import BoundcheckError
 Method = Literal["auto", "gradient", "evolution"]
 """By gradient, without one, or by gradient where the claim has one."""
 
+Proposals = Literal["float64", "float32"]
+"""The numbers in which a climb looks for better instances. What it finds is judged in float64 and in balls, whichever it is."""
+
 
 @dataclass(frozen=True)
 class Hunt:
@@ -19,7 +22,7 @@ class Hunt:
         structures: how many different structures (sizes, families) are explored, a quarter of the steps each. The best quarter
             of them is refined, all the steps each.
         lanes: random starts of a structure. steps: of an ascent. seed: of structures and starts.
-        device: where tensors live. method: see `Method`.
+        device: where tensors live. method: see `Method`. proposals: see `Proposals`.
         minutes: the hunt ends after the first look beyond so many; what it found says that it was cut short.
 
     """
@@ -30,6 +33,7 @@ class Hunt:
     seed: int = 0
     device: str = "cpu"
     method: Method = "auto"
+    proposals: Proposals = "float64"
     minutes: float | None = None
 
     def __post_init__(self) -> None:
@@ -42,8 +46,15 @@ class Hunt:
         _check(self.device)
         if self.method not in get_args(Method):
             raise BoundcheckError(f"method={self.method!r}", expected=f"one of {', '.join(get_args(Method))}")
+        if self.proposals not in get_args(Proposals):
+            raise BoundcheckError(f"proposals={self.proposals!r}", expected=f"one of {', '.join(get_args(Proposals))}")
         if self.minutes is not None and not self.minutes > 0:
             raise BoundcheckError(f"minutes={self.minutes}", expected="a positive number, or none")
+
+    @property
+    def numbers(self) -> torch.dtype:
+        """What proposals are computed in."""
+        return torch.float32 if self.proposals == "float32" else torch.float64
 
     @property
     def exploring(self) -> int:
