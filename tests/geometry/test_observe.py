@@ -147,7 +147,9 @@ def neighbours(p: Params, x: Tensor) -> Tensor:
 
 
 def neighbours_at_the_end(p: Params, x: Tensor) -> Tensor:
-    return neighbours(p, x.flip(0)).flip(0)
+    hidden = torch.tanh(x @ p["w"] + p["b"])
+    heard = torch.cat([hidden[:-1], hidden[-1:] + hidden[-2:-1]]) if len(x) > 2 else hidden
+    return heard @ p["v"].T + p["c"]
 
 
 @pytest.mark.parametrize(
@@ -158,13 +160,10 @@ def neighbours_at_the_end(p: Params, x: Tensor) -> Tensor:
 def test_what_some_samples_do_not_show_is_seen(f: Function, silent: list[int], chunk: int | None) -> None:
     x_train, x_eval = random(4, 6), random(17, 6, seed=1)
     x_train[silent], x_eval[silent] = 0.0, 0.0
-    if silent == [0, -1]:
-        x_train = x_train[:3]  # two samples alike would leave no full rank
-        x_train[0] = random(6, seed=9)
     found = tangent_overlap(f, x_train, x_eval, params=parameters(), chunk=chunk)
     expected = by_loop(f, x_train, x_eval)
     assert found.sigma_max == pytest.approx(expected[2], rel=1e-9)
-    if found.full_rank:
+    if found.full_rank:  # not of two samples alike
         assert (found.gamma_ov, found.sigma_min) == pytest.approx(expected[:2], rel=1e-9, abs=1e-11)
     assert found.plan.formed is not None
 
