@@ -11,7 +11,7 @@ Source: Alignment Collapse, Definition 3.4.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,12 +36,12 @@ class FisherSpectrum:
 
     """
 
-    fisher: "Fisher"
+    fisher: "Fisher" = field(repr=False)
     eigenvalues: Tensor
     errors: Tensor
     rank: int
-    _left: Tensor
-    _right: Tensor | None
+    _left: Tensor = field(repr=False)
+    _right: Tensor | None = field(repr=False)
 
     def eigenspace(self, d: int) -> "Eigenspace":
         """The span of the d leading eigenvectors (Definition 3.4).

@@ -5,7 +5,7 @@ What each way costs is told in multiplications. Their rates differ: those of a p
 memory, and LAPACK's eigenvectors take about five times n³.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +57,7 @@ class LeadingSpectrum(FisherSpectrum):
     counted_by: str
     route: str
     why: str
-    _linearised: Linearised | None
+    _linearised: Linearised | None = field(repr=False)
 
     @property
     def complete(self) -> bool:

@@ -19,7 +19,10 @@ MOST = 512
 """Samples a pass, at most: more are no faster."""
 
 KEPT = 5
-"""Times as many numbers as activations and signals have that a pass holds: autograd's own copies, and temporaries."""
+"""Times as many numbers as activations and signals have that a pass holds: copies in float64, and temporaries."""
+
+SAVED = 2
+"""Times as many bytes as automatic differentiation keeps that a pass holds: gradients come beside what they are made of."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,9 @@ def plan_for(model: Model, train: Rows, x_eval: Tensor, budget: Budget, factor: 
         choice = choose(model.part(names), x_eval, x_eval.shape[0], train.sizes.shape[-1])
         how = "derivatives along the rows of J_S, by forward mode" if choice.forward else "rows, by reverse mode"
         parts.append(Part(tuple(name for name in model.params if name in names), how, choice.why))
-    numbers = _numbers_a_sample(train, x_eval, choice)
-    chunk = budget.chunk or max(1, min(MOST, x_eval.shape[0], budget.memory // (8 * numbers)))
-    return Plan(tuple(parts), choice, factor.why, chunk, 8 * numbers * min(chunk, x_eval.shape[0]))
+    needed = 8 * _numbers_a_sample(train, x_eval, choice) + SAVED * _saved_bytes(model, x_eval)
+    chunk = budget.chunk or max(1, min(MOST, x_eval.shape[0], budget.memory // needed))
+    return Plan(tuple(parts), choice, factor.why, chunk, needed * min(chunk, x_eval.shape[0]))
 
 
 def _captured_part(key: tuple[str, str], seen: Captured) -> Part:
@@ -118,6 +121,27 @@ def _numbers_a_sample(train: Rows, x_eval: Tensor, choice: Choice | None) -> int
     held = sum(seen.inputs.numel() + seen.signals.numel() for seen in train.captured.values()) // _samples(train)
     total = KEPT * held + x_eval[0].numel() + 3 * outputs * rows
     return total + (KEPT * x_eval[0].numel() * rows if choice is not None and choice.forward else 0)
+
+
+def _saved_bytes(model: Model, x: Tensor) -> int:
+    """What automatic differentiation keeps of each sample: of two, less what it keeps of one, and of constants in both."""
+    if x.shape[0] < 2:
+        return 0
+    leaves = {name: value.detach().requires_grad_() for name, value in model.params.items()}
+    kept: list[dict[int, int]] = []
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[-1][storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    graphs = []  # kept alive, so that no two arrays lie at one place
+    for samples in (1, 2):
+        kept.append({})
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            graphs.append(model.call(leaves, x[:samples].clone()))
+    one, two = (sum(sizes.values()) for sizes in kept)
+    return max(0, two - one)
 
 
 def _samples(train: Rows) -> int:

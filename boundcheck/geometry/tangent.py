@@ -89,8 +89,9 @@ def tangent_overlap(
         chunk: evaluation samples a pass; as many as `memory` allows if not given.
         accuracy: how far, relatively, a Cholesky factor of J_S·J_Sᵀ may move the results by a computed bound; beyond it, and for
             0 always, R comes from a QR of J_S, which keeps errors near u·κ(J_S).
-        memory: bytes that a pass over evaluation samples may take. Beyond them: J_S·J_Sᵀ (mk × mk numbers), what the fine-tuning
-            samples leave in each layer, and the rows of J_S over those parameters whose rows must be formed.
+        memory: bytes that a pass over evaluation samples may take, as reckoned from one sample. Beyond them: temporaries of
+            8 MiB, a few at a time; J_S·J_Sᵀ (mk × mk numbers), what the fine-tuning samples leave in each layer, and the rows of
+            J_S over those parameters whose rows must be formed.
 
     Raises:
         BoundcheckError: as in `per_sample_jacobian`, and if a Jacobian is so large or small that products of its rows
@@ -104,7 +105,7 @@ def tangent_overlap(
     check_samples(x_eval, "x_eval", chunk)
     if not 0 <= accuracy < 1:
         raise BoundcheckError(f"accuracy={accuracy}", expected="a fraction from 0 (always QR) to below 1")
-    if memory < 1:
+    if not memory >= 1:
         raise BoundcheckError(f"memory={memory}", expected="a positive number of bytes")
     budget = Budget(chunk, accuracy, memory)
     try:

@@ -120,7 +120,7 @@ def where(condition: Any, x: Any, y: Any) -> Enclosure:
     mid = torch.where(condition.mid, x.mid, y.mid)
     if condition.exact and x.exact and y.exact:
         return Enclosure.exactly(mid)
-    rad = torch.where(condition.mid, _short(x), _short(y))
+    rad = torch.where(condition.mid, _short(x), _short(y)).expand_as(mid)
     if condition.exact or not bool(condition.rad.any()):
         return Enclosure(mid, rad)
     undecided = condition.rad > 0

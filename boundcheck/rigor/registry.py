@@ -66,7 +66,7 @@ def _honest(x: Enclosure) -> Enclosure:
 
 def aligned(x: Enclosure) -> Enclosure:
     """A trace's views and writes in place must do the same to values and radii."""
-    if x.mid.stride() == x.rad.stride():
+    if x.mid.stride() == x.rad.stride() and x.mid.shape == x.rad.shape:
         return x
     rad = torch.empty_like(x.mid, dtype=torch.float64)
     if rad.stride() == x.mid.stride():

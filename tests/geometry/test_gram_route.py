@@ -145,3 +145,9 @@ def test_an_overlap_of_0_is_not_trusted() -> None:
 
 def test_no_accuracy_trusts_nothing() -> None:
     assert not measured(random(3, 6), random(9, 6, seed=1), accuracy=0.0).trusted
+
+
+def test_rows_whose_products_may_underflow_are_not_trusted() -> None:
+    train, evaluation = random(3, 6), random(9, 6, seed=1)
+    assert measured(1e-50 * train, evaluation).trusted
+    assert not measured(1e-70 * train, evaluation).trusted

@@ -291,6 +291,15 @@ def test_one_prompt_outputs_that_do_not_move_and_ends() -> None:
     assert still.largest() == (0.0, 0.0)
 
 
+def test_what_is_printed_is_what_was_found() -> None:
+    fisher = fisher_information(nn.Linear(8, 4).double(), torch.randn(32, 8, dtype=torch.float64), Softmax())
+    for shown in (str(fisher.spectrum()), str(fisher.leading(3))):
+        assert "eigenvalues" in shown
+        assert "_left" not in shown
+        assert "weight" not in shown
+        assert len(shown) < 3000
+
+
 def test_a_missing_gap_is_said() -> None:
     x = torch.diag(torch.tensor([2.0, 1.0, 1.0, 0.5] + [0.25] * 60).double()) * 8
     fisher = fisher_information(lambda theta, z: z @ theta, x, Gaussian(), params=random(64))

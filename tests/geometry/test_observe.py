@@ -146,19 +146,24 @@ def neighbours(p: Params, x: Tensor) -> Tensor:
     return heard @ p["v"].T + p["c"]
 
 
-@pytest.mark.parametrize("f", [beside_its_map, beside_dead_units, a_dead_call_beside, neighbours])
+def neighbours_at_the_end(p: Params, x: Tensor) -> Tensor:
+    hidden = torch.tanh(x @ p["w"] + p["b"])
+    heard = torch.cat([hidden[:-1], hidden[-1:] + hidden[-2:-1]]) if len(x) > 2 else hidden
+    return heard @ p["v"].T + p["c"]
+
+
+@pytest.mark.parametrize(
+    "f", [beside_its_map, beside_dead_units, a_dead_call_beside, neighbours, neighbours_at_the_end]
+)
 @pytest.mark.parametrize("silent", [[], [-1], [0, -1]], ids=["nowhere", "last", "first and last"])
 @pytest.mark.parametrize("chunk", [None, 5])
 def test_what_some_samples_do_not_show_is_seen(f: Function, silent: list[int], chunk: int | None) -> None:
     x_train, x_eval = random(4, 6), random(17, 6, seed=1)
     x_train[silent], x_eval[silent] = 0.0, 0.0
-    if silent == [0, -1]:
-        x_train = x_train[:3]  # two samples alike would leave no full rank
-        x_train[0] = random(6, seed=9)
     found = tangent_overlap(f, x_train, x_eval, params=parameters(), chunk=chunk)
     expected = by_loop(f, x_train, x_eval)
     assert found.sigma_max == pytest.approx(expected[2], rel=1e-9)
-    if found.full_rank:
+    if found.full_rank:  # not of two samples alike
         assert (found.gamma_ov, found.sigma_min) == pytest.approx(expected[:2], rel=1e-9, abs=1e-11)
     assert found.plan.formed is not None
 
@@ -258,6 +263,15 @@ def test_reduced_rows_have_the_same_inner_products(
     assert fewer.shape[-1] <= rows.shape[-1]
     size = float(seen.sizes().square().sum())
     torch.testing.assert_close(fewer @ fewer.mT, rows @ rows.mT, rtol=0, atol=1e-14 * size)
+
+
+@pytest.mark.parametrize("tokens", [1, 4])
+def test_roundings_are_not_undercounted(tokens: int) -> None:
+    """An inner product by rows has width·(inputs + 1) terms, each a sum over tokens; by tokens, sums of both lengths."""
+    seen = {("w", "b"): captured(3, 2, tokens, 5, 7, True, seed=0)}
+    least = 5 + 7 if tokens == 1 else max(5 + 7 + tokens**2, 6 * 7 + tokens)
+    assert with_sizes(seen, no_rows(seen)).terms() >= least
+    assert with_sizes({}, random(3, 2, 90)).terms() >= 90
 
 
 def test_few_wide_rows_are_reduced_to_what_they_span() -> None:

@@ -1,5 +1,6 @@
 """Which way the overlap is computed, and that it says so: the switch between Cholesky and QR, and the ways to formed rows."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -85,6 +86,24 @@ def test_a_plan_says_what_was_chosen() -> None:
     assert "R of J_S: QR: more rows than parameters" in str(many.plan)
 
 
+def test_the_memory_of_a_pass_counts_what_has_no_parameters() -> None:
+    """Twenty elementwise layers keep 40,000 numbers a sample for the backward pass; the maps see 4,000."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 2000), *(nn.Softplus() for _ in range(20)), nn.Linear(2000, 1)).double()
+    plan = tangent_overlap(net, random(3, 2), random(30, 2, seed=1), memory=2**23).plan
+    assert plan.chunk * 8 * 20 * 2000 <= plan.bytes <= 2**23
+
+
+def test_the_memory_of_a_pass_counts_no_constants() -> None:
+    """Weights that are not trained are kept once, however many samples there are."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(20, 4), nn.Tanh(), nn.Linear(4, 500), nn.Tanh(), nn.Linear(500, 500)).double()
+    net = nn.Sequential(net, nn.Tanh(), nn.Linear(500, 1).double())
+    for name, value in net.named_parameters():
+        value.requires_grad_(name.startswith("0.0."))
+    assert tangent_overlap(net, random(3, 20), random(40, 20, seed=1), memory=2**21).plan.chunk >= 30
+
+
 @pytest.mark.parametrize("memory", [1, 10_000, 10**9])
 def test_less_memory_gives_shorter_passes_and_the_same_overlap(memory: int) -> None:
     net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2)).double()
@@ -96,7 +115,12 @@ def test_less_memory_gives_shorter_passes_and_the_same_overlap(memory: int) -> N
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"accuracy": -1.0}, "accuracy=-1.0"), ({"accuracy": 1.0}, "accuracy=1.0"), ({"memory": 0}, "memory=0")],
+    [
+        ({"accuracy": -1.0}, "accuracy=-1.0"),
+        ({"accuracy": 1.0}, "accuracy=1.0"),
+        ({"memory": 0}, "memory=0"),
+        ({"memory": math.nan}, "memory=nan"),
+    ],
 )
 def test_a_budget_that_is_none_is_refused(options: dict[str, float], message: str) -> None:
     with pytest.raises(BoundcheckError, match=message):
