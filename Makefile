@@ -9,7 +9,7 @@ RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
 .PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix reports published latex pages \
-	bench gpu wheel-test clean
+	bench bench-compare speed gpu wheel-test clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -103,8 +103,17 @@ pages: $(VENV)/.ready ## open the HTML page of RUN in headless Chromium and chec
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45'
 	$(BIN)/python -m tests.campaigns.run_pages $(RUN) --out .boundcheck/pages
 
-bench: $(VENV)/.ready ## time Jacobians and overlaps beside a per-sample loop
-	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+bench: $(VENV)/.ready ## time geometry and claims beside other ways (some minutes; STRICT=1 fails where a target is missed), save in .benchmarks
+	$(ONE_THREAD) BOUNDCHECK_STRICT=$(STRICT) $(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -q -s \
+		--benchmark-autosave --benchmark-quiet
+
+bench-compare: $(VENV)/.ready ## the last two saves of `make bench` beside each other
+	$(BIN)/python -m tests.benchmarks.compare
+
+speed: $(VENV)/.ready ## write reports/speed.md, .json and figures of the last save of `make bench`
+	$(BIN)/python -m tests.benchmarks.page
 
 gpu: $(VENV)/.ready ## everything that must be as true on a GPU as on the CPU (needs one; BOUNDCHECK_GPU_SUITE_ON=cpu tries the suite itself)
 	$(BIN)/python -m pytest tests/gpu -q -s

@@ -40,7 +40,7 @@ def assert_shown(printed: str, block: str) -> None:
 
 
 def test_readme_claims_end_as_it_says(pytester: pytest.Pytester) -> None:
-    block, _ = blocks(README, "python")
+    block = blocks(README, "python")[0]
     for claim in re.split(r"(?=@theorem)", block)[1:]:
         assert len(claim.strip().splitlines()) <= 25
     pytester.mkdir("my_claims")
@@ -61,9 +61,13 @@ def test_readme_claims_end_as_it_says(pytester: pytest.Pytester) -> None:
     assert_shown(replayed.stdout.str(), proved)
 
 
-def test_readme_example_of_a_model_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    _, block = blocks(README, "python")
-    exec(compile(block, "README.md", "exec"), {"__name__": "example"})
+def test_readme_examples_of_a_model_run(capsys: pytest.CaptureFixture[str]) -> None:
+    overlap, fisher = blocks(README, "python")[1:]
+    exec(compile(overlap, "README.md", "exec"), {"__name__": "example"})
+    printed = capsys.readouterr().out
+    assert "gamma_ov 0." in printed
+    assert "activations and signals" in printed
+    exec(compile(fisher, "README.md", "exec"), {"__name__": "example"})
     printed = capsys.readouterr().out
     assert "gamma" in printed, "the subspace of the example is separated"
     assert "nan" not in printed

@@ -11,9 +11,10 @@ from boundcheck.geometry.eigenspaces import Eigenspace, FisherSpectrum
 from boundcheck.geometry.family import Family, GeneralQuadratic, Linear, Quadratic, TwoLayer
 from boundcheck.geometry.fisher import Fisher, fisher_information
 from boundcheck.geometry.hermite import hermite_kurtosis
-from boundcheck.geometry.jacobian import TangentOverlap, per_sample_jacobian, tangent_overlap
+from boundcheck.geometry.jacobian import per_sample_jacobian
 from boundcheck.geometry.jets import Jet
 from boundcheck.geometry.lanes import TangentOverlaps, family_overlaps, tangent_overlaps
+from boundcheck.geometry.leading_spectrum import LeadingSpectrum
 from boundcheck.geometry.networks import Attention, BothLayers, ReluLayer
 from boundcheck.geometry.overlap import overlap, project, row_space, singular_values, tangent_kernel
 from boundcheck.geometry.policies import Bernoulli, Gaussian, Policy, Softmax
@@ -31,6 +32,7 @@ from boundcheck.geometry.spectrum import (
 )
 from boundcheck.geometry.structure import free_of_unit, rotation, symmetric, unit_vector
 from boundcheck.geometry.tails import binomial_logs, cantelli, surprise
+from boundcheck.geometry.tangent import TangentOverlap, tangent_overlap
 from boundcheck.geometry.tilting import divergence, exponential_remainder, spread
 from boundcheck.geometry.whitened import BernoulliPolicy, GaussianPolicy, HadamardPolicy, WhitenedPolicy
 
@@ -49,6 +51,7 @@ __all__ = [
     "HadamardPolicy",
     "InstabilityCondition",
     "Jet",
+    "LeadingSpectrum",
     "Linear",
     "Policy",
     "Polynomial",

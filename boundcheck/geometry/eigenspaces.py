@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry.jacobian import NETWORK_ROUNDINGS
+from boundcheck.geometry.rows import NETWORK_ROUNDINGS
 
 if TYPE_CHECKING:
     from boundcheck.geometry.fisher import Fisher
@@ -59,6 +59,18 @@ class FisherSpectrum:
             )
         return Eigenspace(self, d)
 
+    def _tail(self, d: int) -> tuple[float, float]:
+        """Σ_{j>d} λ_j and its error."""
+        return float(self.eigenvalues[d:].sum()), float(self.errors[d:].sum())
+
+    def _along(self, vector: Tensor) -> Tensor:
+        """A·v `[N·k]`."""
+        return self.fisher.along(vector)
+
+    def _back(self, scores: Tensor) -> Tensor:
+        """Aᵀ·y for y `[N·k, b]`: `[n, b]`."""
+        return torch.stack([self.fisher.back(one) for one in scores.unbind(1)], dim=1)
+
     def _at(self, j: int) -> tuple[float, float]:
         """λ_j and its error, counted from 1."""
         if j > len(self.eigenvalues):
@@ -86,7 +98,12 @@ class Eigenspace:
     @property
     def tail(self) -> float:
         """Σ_{j>d} λ_j."""
-        return float(self.spectrum.eigenvalues[self.d :].sum())
+        return self.spectrum._tail(self.d)[0]
+
+    @property
+    def tail_error(self) -> float:
+        """Size of the rounding error in `tail`, an estimate."""
+        return self.spectrum._tail(self.d)[1]
 
     @property
     def gap(self) -> float:
@@ -108,7 +125,7 @@ class Eigenspace:
         identity = torch.eye(self.d, dtype=torch.float64, device=self.spectrum._left.device)
         if self.whole:
             return identity
-        columns = torch.stack([self._lifted(e) for e in identity], dim=1)
+        columns = self._lifted(identity)
         return torch.linalg.qr(columns).Q if self.separated else columns
 
     def project(self, vector: Tensor) -> Tensor:
@@ -146,22 +163,23 @@ class Eigenspace:
             return torch.full_like(self._roots, math.nan)
         if self.spectrum._right is not None:
             return self.spectrum._right[: self._count] @ vector.double()
-        return self._left.mT @ self.spectrum.fisher.along(vector) / self._roots
+        return self._left.mT @ self.spectrum._along(vector) / self._roots
 
     def _lifted(self, coordinates: Tensor) -> Tensor:
-        """V·y = Aᵀ·U·Σ⁻¹·y."""
+        """V·y = Aᵀ·U·Σ⁻¹·y, for one y or for columns."""
         if not self.separated:
-            return coordinates.new_full((self.spectrum.fisher.parameters,), math.nan)
+            return coordinates.new_full((self.spectrum.fisher.parameters, *coordinates.shape[1:]), math.nan)
         if self.spectrum._right is not None:
-            return coordinates @ self.spectrum._right[: self._count]
-        return self.spectrum.fisher.back(self._left @ (coordinates / self._roots))
+            return self.spectrum._right[: self._count].mT @ coordinates
+        columns = self._left @ (coordinates.reshape(self._count, -1) / self._roots[:, None])
+        return self.spectrum._back(columns).reshape(-1, *coordinates.shape[1:])
 
 
 def spectrum_from_rows(fisher: "Fisher") -> FisherSpectrum:
     """By the singular values of A, `[N·k, n]`."""
     rows = fisher.scores()
     left, sigmas, right = torch.linalg.svd(rows, full_matrices=False)
-    off = _noise(fisher) * float(torch.linalg.matrix_norm(rows))
+    off = noise(fisher) * float(torch.linalg.matrix_norm(rows))
     rank = int((sigmas > off).sum())
     return FisherSpectrum(fisher, sigmas.square(), (2 * sigmas + off) * off, rank, left, right)
 
@@ -171,12 +189,12 @@ def spectrum_from_gram(fisher: "Fisher") -> FisherSpectrum:
     gram = fisher.gram()
     values, vectors = torch.linalg.eigh((gram + gram.mT) / 2)
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
-    off = 2 * _noise(fisher) * float(gram.trace())
+    off = 2 * noise(fisher) * float(gram.trace())
     count = min(fisher.rows, fisher.parameters)
     values = values[:count]
     return FisherSpectrum(fisher, values, torch.full_like(values, off), int((values > off).sum()), vectors, None)
 
 
-def _noise(fisher: "Fisher") -> float:
-    """Of the network in its own precision and of the factorisation in float64, relative to the size of A."""
+def noise(fisher: "Fisher") -> float:
+    """Roundings of the network in its own precision and of the factorisation in float64, relative to the size of A."""
     return NETWORK_ROUNDINGS * fisher._model.roundoff + max(fisher.rows, fisher.parameters) * 2.0**-53

@@ -10,7 +10,7 @@ Source: Alignment Collapse, Section 3.2.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,19 +20,15 @@ from torch.func import jvp, vjp, vmap
 
 from boundcheck.errors import BoundcheckError
 from boundcheck.geometry.eigenspaces import FisherSpectrum, spectrum_from_gram, spectrum_from_rows
-from boundcheck.geometry.jacobian import (
-    DEFAULT_CHUNK,
-    Function,
-    Params,
-    _check,
-    _jacobians,
-    _Model,
-    _model,
-    _require_finite,
-    _rows,
-)
-from boundcheck.geometry.layers import NotSeparableError
+from boundcheck.geometry.jacobian import jacobians
+from boundcheck.geometry.leading_spectrum import LeadingSpectrum, leading_spectrum
+from boundcheck.geometry.linearised import Linearised, linearise
+from boundcheck.geometry.model import Function, Model, Params, check_samples, model_of, require_finite
 from boundcheck.geometry.policies import Policy
+from boundcheck.geometry.score_rows import score_rows
+
+DEFAULT_CHUNK = 256
+"""Prompts a pass, at most."""
 
 FORMED = 2**22
 """Numbers that the rows A may have before the Gram matrix is taken instead (32 MiB): beyond it they are slower."""
@@ -57,7 +53,7 @@ class Fisher:
     x: Tensor
     weights: Tensor
     outputs: Tensor
-    _model: _Model
+    _model: Model
     _bare: bool
     _chunk: int | None
 
@@ -89,15 +85,8 @@ class Fisher:
 
     def gram(self) -> Tensor:
         """A·Aᵀ `[N·k, N·k]`; rows of length n are formed only for parameters outside of linear layers."""
-        try:
-            rows = _rows(self._model, self.x, self._chunk)
-            products = rows.products(rows)
-        except NotSeparableError:
-            rows = _rows(replace(self._model, layers={}), self.x, self._chunk)
-            products = rows.products(rows)
-        samples, k = self.outputs.shape
-        products = self._scored(products.reshape(samples * k, samples, k)).flatten(-2)
-        return self._scored(products.mT.reshape(samples * k, samples, k)).flatten(-2)
+        triangle = score_rows(self._model, self.x, self._chunk, self._scored).gram_triangle()
+        return triangle.triu() + triangle.triu(1).mT
 
     def apply(self, vector: Tensor) -> Tensor:
         """F·v `[n]`, by one forward and one backward derivative: nothing larger than the network's own passes."""
@@ -109,13 +98,15 @@ class Fisher:
 
     def back(self, scores: Tensor) -> Tensor:
         """Aᵀ·y `[n]` for y `[N·k]`."""
-        weighted = self.weights.sqrt()[:, None] * scores.reshape(self.outputs.shape)
-        cotangents, size = _unit(self.policy.transposed(self.outputs, weighted))
-        total = self.outputs.new_zeros(self.parameters)
-        for x, part in zip(self._batches(), cotangents.split(self._step), strict=True):
-            outputs, pull = vjp(lambda p, x=x: self._evaluate(p, x), self._model.params)[:2]
-            total += size * self._flat(pull(part.to(outputs.dtype))[0])
-        return _finite(total, "F·v")
+        return self._pulled(scores, (self._pull(x) for x in self._batches()))
+
+    def linearised(self) -> Linearised:
+        """A at θ* for many products, of b vectors at once: what a pass through the network finds is found here and kept.
+
+        `along`, `back` and `row_space` take and give columns, `[n, b]` and `[N·k, b]`. For networks of linear layers the first
+        cost is k backward passes (and N·k signals a unit are kept), for others one forward and one backward derivative.
+        """
+        return linearise(self)
 
     def output_derivative(self, vector: Tensor) -> Tensor:
         """J_x·v at every prompt: `[N, k]`."""
@@ -147,7 +138,7 @@ class Fisher:
                 f"tuned has {', '.join(sorted(named)) or 'nothing'}", expected=f"{', '.join(self._model.params)}"
             )
         after = torch.cat([self._evaluate(named, x).detach().double() for x in self._batches()])
-        _require_finite(after, "the output")
+        require_finite(after, "the output")
         return self._mean(self.policy.divergence(self.outputs, after - self.outputs))
 
     def divergence_after(self, step: Tensor) -> Tensor:
@@ -170,6 +161,27 @@ class Fisher:
             form = self.rows * self.parameters <= FORMED
         return spectrum_from_rows(self) if form else spectrum_from_gram(self)
 
+    def leading(self, d: int, *, check: bool = True) -> LeadingSpectrum:
+        """The d largest eigenvalues and the next, by Lanczos' method, each with a bound; much faster than all of them.
+
+        `LeadingSpectrum` says which way was taken and why, whether all larger eigenvalues are known to be among those found,
+        and how; `eigenspace(d)` of it is that of `spectrum()`.
+
+        Args:
+            d: from 1 to min(N·k, n).
+            check: whether to make sure that no eigenvalue is missing, where that takes the Gram matrix and a Cholesky factor.
+
+        Raises:
+            BoundcheckError: for another d, or where nothing converges.
+
+        """
+        return leading_spectrum(self, d, check=check)
+
+    def largest(self, *, check: bool = True) -> tuple[float, float]:
+        """λ_1 = ‖F‖ and how far it may be from there: a bound as in `LeadingSpectrum`, large where nothing was checked."""
+        found = self.leading(1, check=check)
+        return float(found.eigenvalues[0]), float(found.errors[0])
+
     @property
     def _step(self) -> int:
         return self._chunk or DEFAULT_CHUNK
@@ -182,10 +194,30 @@ class Fisher:
         return vmap(lambda sample: self._model.call(params, sample[None])[0])(x)
 
     def _derivative(self, params: dict[str, Tensor], vector: Tensor) -> Tensor:
+        def along(x: Tensor) -> Callable[[dict[str, Tensor]], Tensor]:
+            return lambda tangents: jvp(lambda p: self._evaluate(p, x), (params,), (tangents,))[1]
+
+        return self._moved(vector, (along(x) for x in self._batches()))
+
+    def _moved(self, vector: Tensor, forward: Iterable[Callable[[dict[str, Tensor]], Tensor]]) -> Tensor:
+        """J_x·v `[N, k]` by derivatives batch by batch."""
         unit, size = _unit(vector)
         tangents = self._split(unit)
-        parts = [jvp(lambda p, x=x: self._evaluate(p, x), (params,), (tangents,))[1] for x in self._batches()]
-        return _finite(size * torch.cat(parts).detach().double(), "J·v")
+        return _finite(size * torch.cat([move(tangents) for move in forward]).detach().double(), "J·v")
+
+    def _pull(self, x: Tensor) -> Callable[[Tensor], dict[str, Tensor]]:
+        """Cotangents of the outputs at a batch to those of the parameters."""
+        outputs, pull = vjp(lambda p: self._evaluate(p, x), self._model.params)[:2]
+        return lambda part: pull(part.to(outputs.dtype))[0]
+
+    def _pulled(self, scores: Tensor, backward: Iterable[Callable[[Tensor], dict[str, Tensor]]]) -> Tensor:
+        """Aᵀ·y `[n]` by derivatives batch by batch."""
+        weighted = self.weights.sqrt()[:, None] * scores.reshape(self.outputs.shape)
+        cotangents, size = _unit(self.policy.transposed(self.outputs, weighted))
+        total = self.outputs.new_zeros(self.parameters)
+        for pull, part in zip(backward, cotangents.split(self._step), strict=True):
+            total += size * self._flat(pull(part))
+        return _finite(total, "F·v")
 
     def _scored(self, change: Tensor) -> Tensor:
         """√weight·S·w for w `[..., N, k]`."""
@@ -193,7 +225,7 @@ class Fisher:
 
     def _score_blocks(self) -> Iterator[Tensor]:
         first = 0
-        for jacobian in _jacobians(self._model.call, self._model.params, self.x, self._chunk):
+        for jacobian in jacobians(self._model, self.x, self._chunk):
             here = slice(first, first + len(jacobian))
             first = here.stop
             scored = self.policy.score(self.outputs[here, None], jacobian.double().mT).mT
@@ -236,14 +268,14 @@ def fisher_information(
             policy that gives some response the probability 0.
 
     """
-    model = _model(module_or_fn, params)
-    _check(x, "x", chunk)
+    model = model_of(module_or_fn, params)
+    check_samples(x, "x", chunk)
     chosen = _probabilities(weights, x)
     outline = Fisher(policy, x, chosen, chosen, model, isinstance(params, Tensor), chunk)
     outputs = torch.cat([outline._evaluate(model.params, part).detach().double() for part in outline._batches()])
     if bool(outputs.isinf().any()):
         policy.require_support(outputs)  # says more than that something is not finite
-    _require_finite(outputs, "the output")
+    require_finite(outputs, "the output")
     policy.require_support(outputs)
     return replace(outline, outputs=outputs)
 
@@ -263,7 +295,7 @@ def _probabilities(weights: Tensor | None, x: Tensor) -> Tensor:
 
 
 def _finite(values: Tensor, what: str) -> Tensor:
-    if not bool(values.isfinite().all()):
+    if not (bool(values.sum().isfinite()) or bool(values.isfinite().all())):  # one pass settles nearly every case
         raise BoundcheckError(
             f"{what} is not finite", expected="finite numbers", remedy="rescale the outputs or the vector"
         )

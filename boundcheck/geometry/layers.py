@@ -1,28 +1,23 @@
-"""Inner products of Jacobian rows of `nn.Linear` layers, without forming the rows.
+"""Inner products of Jacobian rows of affine maps, without forming the rows.
 
-A linear layer that maps activations a_t to W·a_t + b, with gradients g_t of one output with respect to its results, has the
-Jacobian row (Σ_t g_t·a_tᵀ, Σ_t g_t); t runs over whatever the layer was applied to for one sample (the tokens of a sequence,
-repeated calls). Two rows have the inner product Σ_tt' (g_t·g'_t')·(a_t·a'_t' + 1). That needs the activations and the
-gradients of the batch, which one forward pass and k backward passes yield, and not the N·k·n numbers of the rows.
-
-All of this presumes that the samples of a batch do not influence each other, that the first axis is the sample and that the
-parameters act through the layers alone. Which modules keep to that cannot be read off a module, so the first batch of each set
-is compared with automatic differentiation on one of its samples alone; `NotSeparableError` sends the caller to the generic
-route.
+An affine map that maps activations a_t to W·a_t + b, with gradients g_t of one output with respect to its results, has the
+Jacobian row (Σ_t g_t·a_tᵀ, Σ_t g_t); t runs over whatever the map was applied to for one sample (the tokens of a sequence,
+the patches of an image, repeated calls). Two rows have the inner product Σ_tt' (g_t·g'_t')·(a_t·a'_t' + 1). That needs the
+activations and the gradients of the batch, which one forward pass and k backward passes yield (`boundcheck.geometry.observe`),
+and not the N·k·n numbers of the rows.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-Call = Callable[[Mapping[str, Tensor], Tensor], Tensor]
-"""(parameters by name, batch) to outputs `[N, k]`."""
+K = TypeVar("K")
 
-TEMPORARY = 2**22
-"""Numbers that a temporary tensor may hold (32 MiB in float64)."""
+TEMPORARY = 2**20
+"""Numbers that a temporary tensor may hold (8 MiB): memory that is used again at once costs neither caches nor page faults."""
 
 
 LARGEST = 1e75
@@ -35,13 +30,14 @@ class NotSeparableError(Exception):
 
 @dataclass(frozen=True)
 class Captured:
-    """What one linear layer saw over a batch, in float64; leading axes, if any, are lanes (one net each).
+    """What one affine map saw over a batch, in float64; leading axes, if any, are lanes (one net each).
 
     Attributes:
         inputs: activations that entered it: `[..., N, T, in]`.
         signals: gradients of each output with respect to what left it: `[..., N, k, T, out]`.
         weight: whether the weight is among the parameters.
         bias: whether the bias is.
+        transposed: whether the weight is stored as `[in, out]`, which is the order of the rows' entries.
 
     """
 
@@ -49,19 +45,41 @@ class Captured:
     signals: Tensor
     weight: bool
     bias: bool
+    transposed: bool = False
 
     def blocks(self) -> list[Tensor]:
         """The Jacobian rows with respect to the weight and to the bias, as far as each is trained: `[..., N, k, n]`."""
         outer = (
             torch.mul if self.inputs.shape[-2] == 1 else torch.matmul
         )  # a product of thousands of 1-column matrices is slow
-        weight = [outer(self.signals.mT, self.inputs.unsqueeze(-3)).flatten(-2)] if self.weight else []
+        weight = [outer(self.signals.mT, self.inputs.unsqueeze(-3))] if self.weight else []
         bias = [self.signals.sum(-2)] if self.bias else []
-        return weight + bias
+        return [(block.mT if self.transposed else block).flatten(-2) for block in weight] + bias
 
     def rows(self) -> Tensor:
         """The Jacobian rows, weight before bias: `[..., N, k, n]`."""
-        return _cat(self.blocks(), -1)
+        return concatenated(self.blocks(), -1)
+
+    def reduced(self) -> "Captured":
+        """A map with the same inner products of its rows among each other, over fewer features.
+
+        What the few activations of a small batch span is turned onto the first coordinates by a QR (an orthogonal map, so that
+        no accuracy is lost), and so are the signals, where that pays: 32 rows of 51,200 numbers become 32 of 1,024.
+        """
+        rows = self.signals.shape[-4:-2].numel()
+        inputs, signals = self.inputs, self.signals
+        if _pays(inputs.shape[-3:-1].numel(), inputs.shape[-1], signals.shape[-1], rows):
+            inputs = _turned(inputs.flatten(-3, -2)).unflatten(-2, inputs.shape[-3:-1])
+        if _pays(signals.shape[-4:-1].numel(), signals.shape[-1], inputs.shape[-1], rows):
+            signals = _turned(signals.flatten(-4, -2)).unflatten(-2, signals.shape[-4:-1])
+        return Captured(inputs, signals, self.weight, self.bias)
+
+    def pieces(self, numbers: int) -> Iterator[Tensor]:
+        """Columns of the rows `[..., N·k, columns]`, in pieces of about so many numbers, in some order."""
+        width = max(1, numbers // max(1, self.signals.shape[-4:-2].numel() * self.inputs.shape[-1]))
+        for signals in self.signals.split(width, -1):
+            part = Captured(self.inputs, signals, self.weight, self.bias)
+            yield from (block.flatten(-3, -2) for block in part.blocks())
 
     def sizes(self) -> Tensor:
         """√(Σ_t ‖g_t‖²)·√(Σ_t ‖(a_t, 1)‖²) for each row: `[..., N, k]`.
@@ -98,60 +116,98 @@ class Captured:
     def part(self, samples: slice) -> "Captured":
         """The same of some of the samples."""
         inputs, signals = self.inputs[..., samples, :, :], self.signals[..., samples, :, :, :]
-        return Captured(inputs, signals, self.weight, self.bias)
+        return Captured(inputs, signals, self.weight, self.bias, self.transposed)
 
 
-def cross_gram(left: Captured, right: Captured) -> Tensor:
-    """Inner products of the rows of two batches of one layer: `[..., N, k, N', k']`.
+def cross_gram(left: Sequence[Captured], right: Sequence[Captured]) -> Tensor:
+    """Inner products of the rows of two batches of maps with one input: `[..., N, k, N', k']`, summed over the maps.
 
     By activations and signals, or by rows where those take fewer operations (long sequences through a narrow layer).
     """
-    samples, outputs, tokens, width = left.signals.shape[-4:]
+    by_tokens, by_rows = (sum(costs) for costs in zip(*map(operations, left, right), strict=True))
+    if by_tokens <= by_rows:
+        product, temporary = _by_tokens, _pairs(left[0], right[0])
+    else:
+        width = sum(one.signals.shape[-1] for one in left)
+        product, temporary = _by_rows, left[0].signals.shape[-3] * width * (left[0].inputs.shape[-1] + 1)
+    step = max(1, TEMPORARY // max(1, temporary))
+    samples = left[0].signals.shape[-4]
+    pieces = [slice(i, i + step) for i in range(0, samples, step)]
+    return concatenated([product([one.part(piece) for one in left], right) for piece in pieces], -4)
+
+
+def operations(left: Captured, right: Captured) -> tuple[int, int]:
+    """Multiplications for each sample of `left`: by activations and signals, and by rows."""
+    _, outputs, tokens, width = left.signals.shape[-4:]
     others, other_outputs, other_tokens, _ = right.signals.shape[-4:]
     inputs = left.inputs.shape[-1]
-    pairs = others * tokens * other_tokens
-    if pairs * (inputs + outputs * other_outputs * width) <= outputs * inputs * width * (
-        tokens + others * other_outputs
-    ):
-        product, temporary = _by_tokens, pairs * outputs * other_outputs
-    else:
-        product, temporary = _by_rows, outputs * width * (inputs + 1)
-    step = max(1, TEMPORARY // max(1, temporary))
-    return _cat([product(left.part(slice(i, i + step)), right) for i in range(0, samples, step)], -4)
+    by_tokens = others * tokens * other_tokens * (inputs + outputs * other_outputs * width)
+    return by_tokens, outputs * inputs * width * (tokens + others * other_outputs)
 
 
-def paired(left: Mapping[str, Captured], right: Mapping[str, Captured]) -> Iterator[tuple[Captured, Captured]]:
-    """The layers that both batches passed through; those that read one input (query, key and value) joined into one."""
-    groups: dict[tuple[object, ...], list[str]] = {}
-    for prefix in sorted(left.keys() & right.keys()):
-        groups.setdefault((left[prefix].source, right[prefix].source), []).append(prefix)
-    for prefixes in groups.values():
-        yield _joined([left[prefix] for prefix in prefixes]), _joined([right[prefix] for prefix in prefixes])
+def _pairs(left: Captured, right: Captured) -> int:
+    """Numbers a sample of `left` that the products of all its signals with all of `right` are."""
+    return left.signals.shape[-3:-1].numel() * right.signals.shape[-4:-1].numel()
 
 
-def _joined(layers: Sequence[Captured]) -> Captured:
-    """Layers with the same input as one layer."""
-    first = layers[0]
-    return Captured(first.inputs, _cat([one.signals for one in layers], -1), first.weight, first.bias)
+def _pays(vectors: int, width: int, other: int, rows: int) -> bool:
+    """Whether turning so many vectors into as many coordinates takes fewer operations than it saves in a QR of the rows."""
+    return width * vectors**2 < rows**2 * (width - vectors) * other
 
 
-def _cat(parts: Sequence[Tensor], dim: int) -> Tensor:
+def _turned(vectors: Tensor) -> Tensor:
+    """Vectors `[..., v, width]` in an orthonormal basis of a space that holds them: `[..., v, v]`."""
+    return torch.linalg.qr(vectors.mT, mode="r").R.mT
+
+
+def paired(left: Mapping[K, Captured], right: Mapping[K, Captured]) -> Iterator[tuple[list[Captured], list[Captured]]]:
+    """The maps that both batches passed through, those that read one input together (query, key and value)."""
+    groups: dict[tuple[object, ...], list[K]] = {}
+    for key in left:
+        groups.setdefault((left[key].source, right[key].source), []).append(key)
+    for keys in groups.values():
+        yield [left[key] for key in keys], [right[key] for key in keys]
+
+
+def concatenated(parts: Sequence[Tensor], dim: int) -> Tensor:
     """`torch.cat`, without its copy where there is one part."""
     return torch.cat(list(parts), dim) if len(parts) > 1 else parts[0]
 
 
-def _by_rows(left: Captured, right: Captured) -> Tensor:
-    return inner_products(left.rows(), right.rows(), 2, 2)
+def _by_rows(left: Sequence[Captured], right: Sequence[Captured]) -> Tensor:
+    rows = [concatenated([one.rows() for one in maps], -1) for maps in (left, right)]
+    return inner_products(rows[0], rows[1], 2, 2)
 
 
-def _by_tokens(left: Captured, right: Captured) -> Tensor:
-    products = inner_products(left.signals, right.signals, 3, 3)
-    if left.weight:
+def _by_tokens(left: Sequence[Captured], right: Sequence[Captured]) -> Tensor:
+    """Products of signals times products of inputs, `[..., N'·k'·T', N·k·T]` each, summed over T' and T."""
+    mine, theirs = left[0], right[0]
+    outputs, others = mine.signals.shape[-4:-1], theirs.signals.shape[-4:-1]
+    products = _products(
+        [(b.signals.flatten(-4, -2), a.signals.flatten(-4, -2)) for a, b in zip(left, right, strict=True)]
+    )
+    if mine.weight:
         # Repeated for each output before the product, where it costs little; broadcast over short axes after it, it costs much.
-        repeated = right.inputs.unsqueeze(-3).expand(*right.signals.shape[:-1], -1)
-        inputs = inner_products(left.inputs, repeated, 2, 3).add_(float(left.bias))
-        products.mul_(inputs.unsqueeze(-5))
-    return products.sum((-4, -1)) if products.shape[-4] * products.shape[-1] > 1 else products[..., 0, :, :, 0]
+        repeated = theirs.inputs.unsqueeze(-3).expand(*theirs.signals.shape[:-1], -1).flatten(-4, -2)
+        inputs = _products([(repeated, mine.inputs.flatten(-3, -2))], float(mine.bias))
+        samples, tokens = mine.inputs.shape[-3:-1]
+        products.unflatten(-1, outputs).mul_(inputs.unflatten(-1, (samples, 1, tokens)))
+    products = products.unflatten(-2, others)
+    products = (products.sum(-2) if others[-1] > 1 else products[..., 0, :]).unflatten(-1, outputs)
+    summed = products @ products.new_ones(outputs[-1]) if outputs[-1] > 1 else products[..., 0]
+    return summed.movedim((-4, -3), (-2, -1))
+
+
+def _products(pairs: Sequence[tuple[Tensor, Tensor]], start: float = 0.0) -> Tensor:
+    """Σ few·manyᵀ + start, `[..., few, many]`: with the few in front half again as fast where they are narrow."""
+    few, many = pairs[0]
+    if few.dim() > 2:
+        total = sum((a @ b.mT for a, b in pairs[1:]), start=few @ many.mT)
+        return total.add_(start) if start else total
+    total = torch.addmm(few.new_full((1, 1), start), few, many.mT) if start else few @ many.mT
+    for a, b in pairs[1:]:
+        total.addmm_(a, b.mT)
+    return total
 
 
 def inner_products(left: Tensor, right: Tensor, left_axes: int, right_axes: int) -> Tensor:
@@ -159,206 +215,12 @@ def inner_products(left: Tensor, right: Tensor, left_axes: int, right_axes: int)
 
     So many axes before the last belong to the vectors' index; those before them are lanes.
     """
-    flat = left.flatten(-left_axes - 1, -2) @ right.flatten(-right_axes - 1, -2).mT
+    flat = _products([(right.flatten(-right_axes - 1, -2), left.flatten(-left_axes - 1, -2))]).mT
     return flat.unflatten(-2, left.shape[-left_axes - 1 : -1]).unflatten(-1, right.shape[-right_axes - 1 : -1])
 
 
 def _squares(vectors: Tensor) -> Tensor:
-    """Squared lengths along the last axis, as a product: torch's reductions are several times slower along short axes."""
+    """Squared lengths along the last axis; short axes by a product, along which torch's reductions are several times slower."""
+    if vectors.shape[-1] >= 64:
+        return torch.linalg.vector_norm(vectors, dim=-1).square()
     return vectors.square() @ vectors.new_ones(vectors.shape[-1])
-
-
-def linear_layers(module: nn.Module, names: Sequence[str]) -> dict[str, nn.Linear]:
-    """Layers whose trained parameters (some of `names`) may be captured, by the prefix of their parameters' names.
-
-    Exactly `nn.Linear`: a subclass or a parametrised layer computes something else, and a parameter shared with another
-    module acts in two places.
-    """
-    owners: dict[int, int] = {}
-    for owner in module.modules():
-        for parameter in owner.parameters(recurse=False):
-            owners[id(parameter)] = owners.get(id(parameter), 0) + 1
-    found = {}
-    for prefix, layer in module.named_modules():
-        own = [parameter for name, parameter in layer.named_parameters(recurse=False)]
-        if type(layer) is nn.Linear and all(owners[id(parameter)] == 1 for parameter in own):
-            found[f"{prefix}." if prefix else ""] = layer
-    return {prefix: layer for prefix, layer in found.items() if own_names(prefix, names)}
-
-
-def own_names(prefix: str, names: Sequence[str]) -> list[str]:
-    """Those of `names` that are the weight or the bias of the layer with this prefix, in that order."""
-    return [name for name in (f"{prefix}weight", f"{prefix}bias") if name in names]
-
-
-def capture(
-    call: Call, params: Mapping[str, Tensor], layers: Mapping[str, nn.Linear], x: Tensor, *, check: bool = True
-) -> dict[str, Captured]:
-    """What each of the layers saw over the batch x; a layer without influence on the outputs is left out.
-
-    Whether the module keeps to what all of this presumes is its structure, so one `check` serves all batches of a set.
-
-    Raises:
-        NotSeparableError: if the activations do not split into samples, or if the last sample alone has another Jacobian.
-
-    """
-    leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
-    with torch.enable_grad():
-        outputs, calls = _forward(call, leaves, layers, x)
-        if any(result._version for made in calls.values() for _, result in made):
-            # An in-place operation behind a layer (a ReLU, say) overwrote what we differentiate with respect to: give it copies.
-            outputs, calls = _forward(call, leaves, layers, x, pass_on=torch.clone)
-        captured = _backward(outputs, calls, list(leaves)) if outputs.requires_grad else {}
-        if check:
-            _compare_with_autograd(call(leaves, x[-1:]), leaves, layers, captured)
-    return captured
-
-
-def capture_lanes(
-    call: Call, params: Mapping[str, Tensor], layers: Mapping[str, nn.Linear], x: Tensor
-) -> dict[str, Captured]:
-    """`capture` for many nets of one shape at once: params and x have a leading lane axis, and so has the result.
-
-    Raises:
-        NotSeparableError: as `capture` does, and if the first lane alone gives something else.
-
-    """
-    first = {name: value[0] for name, value in params.items()}
-    alone = capture(call, first, layers, x[0])
-    with torch.no_grad():
-        outputs, calls = _forward(call, first, layers, x[0])
-    zeros = {prefix: [torch.zeros_like(result) for _, result in made] for prefix, made in calls.items()}
-    directions = torch.eye(outputs.shape[-1], dtype=outputs.dtype, device=outputs.device)
-
-    def one(given: dict[str, Tensor], batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        # Gradients with respect to what leaves a layer are those with respect to a 0 that is added to it.
-        def shifted(shifts: dict[str, list[Tensor]]) -> tuple[Tensor, dict[str, list[Tensor]]]:
-            outputs, calls = _forward(call, given, layers, batch, shifts)
-            return outputs.sum(0), {prefix: [entered for entered, _ in made] for prefix, made in calls.items()}
-
-        _, pull, inputs = torch.func.vjp(shifted, zeros, has_aux=True)  # type: ignore[misc]
-        signals = torch.func.vmap(pull)(directions)[0]
-        return {prefix: _gathered(inputs[prefix], signals[prefix], batch.shape[0]) for prefix in alone}
-
-    found = torch.func.vmap(one)({name: value.detach() for name, value in params.items()}, x)
-    captured = {
-        prefix: Captured(inputs.detach().double(), signals.detach().double(), alone[prefix].weight, alone[prefix].bias)
-        for prefix, (inputs, signals) in found.items()
-    }
-    for prefix, one_lane in alone.items():
-        _require_equal(captured[prefix].inputs[0], one_lane.inputs, outputs.dtype)
-        _require_equal(captured[prefix].signals[0], one_lane.signals, outputs.dtype)
-    return captured
-
-
-def _gathered(inputs: Sequence[Tensor], signals: Sequence[Tensor], samples: int) -> tuple[Tensor, Tensor]:
-    """Inputs `[N, T, in]` and signals `[N, k, T, out]` of a layer, from each of its calls (signals with k first)."""
-    given = _cat([_by_sample(entered, samples) for entered in inputs], 1)
-    found = [_by_sample(signal.flatten(0, 1), signal.shape[0] * samples) for signal in signals]
-    return given, _cat([signal.unflatten(0, (-1, samples)).transpose(0, 1) for signal in found], 2)
-
-
-def _require_equal(found: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
-    if found.shape != expected.shape:
-        raise NotSeparableError
-    error, size = torch.linalg.vector_norm(found - expected), torch.linalg.vector_norm(expected)
-    if not error <= torch.finfo(dtype).eps ** 0.5 * size:
-        raise NotSeparableError
-
-
-def _forward(
-    call: Call,
-    params: Mapping[str, Tensor],
-    layers: Mapping[str, nn.Linear],
-    x: Tensor,
-    shifts: Mapping[str, Sequence[Tensor]] | None = None,
-    pass_on: Callable[[Tensor], Tensor] = lambda result: result,
-) -> tuple[Tensor, dict[str, list[tuple[Tensor, Tensor]]]]:
-    """Outputs, and for each layer the (input, result) of each of its calls, to which the shifts are added on the way."""
-    calls: dict[str, list[tuple[Tensor, Tensor]]] = {prefix: [] for prefix in layers}
-
-    def watch(prefix: str) -> Callable[..., Tensor]:
-        def hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> Tensor:
-            calls[prefix].append((args[0] if args else kwargs["input"], result))
-            return result + shifts[prefix][len(calls[prefix]) - 1] if shifts is not None else pass_on(result)
-
-        return hook
-
-    handles = [
-        layer.register_forward_hook(watch(prefix), prepend=True, with_kwargs=True) for prefix, layer in layers.items()
-    ]
-    try:
-        return call(params, x), calls
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _backward(
-    outputs: Tensor, calls: Mapping[str, list[tuple[Tensor, Tensor]]], names: Sequence[str]
-) -> dict[str, Captured]:
-    samples = outputs.shape[0]
-    # A result computed under no_grad carries no gradient, as in training.
-    live = {prefix: [call for call in made if call[1].requires_grad] for prefix, made in calls.items()}
-    live = {prefix: made for prefix, made in live.items() if made}
-    results = [result for made in live.values() for _, result in made]
-    # One backward pass an output for the whole batch: output j of sample i depends on sample i alone.
-    signals = [
-        torch.autograd.grad(output.sum(), results, retain_graph=True, allow_unused=True, materialize_grads=True)
-        for output in outputs.unbind(-1)
-    ]
-    columns = iter(zip(*signals, strict=True))
-    return {prefix: _captured(prefix, made, columns, samples, names) for prefix, made in live.items()}
-
-
-def _captured(
-    prefix: str,
-    made: Sequence[tuple[Tensor, Tensor]],
-    columns: Iterator[tuple[Tensor, ...]],
-    samples: int,
-    names: Sequence[str],
-) -> Captured:
-    inputs = _cat([_by_sample(given, samples) for given, _ in made], 1)
-    signals = [_cat([_by_sample(signal, samples)[:, None] for signal in next(columns)], 1) for _ in made]
-    own = own_names(prefix, names)
-    return Captured(
-        inputs.detach().double(), _cat(signals, 2).double(), f"{prefix}weight" in own, f"{prefix}bias" in own
-    )
-
-
-def _by_sample(tensor: Tensor, samples: int) -> Tensor:
-    """`[N, T, features]`, for a tensor whose leading axes are the samples and what each sample consists of."""
-    if tensor.dim() < 2 or tensor.shape[:-1].numel() % samples:
-        raise NotSeparableError
-    return tensor.reshape(samples, -1, tensor.shape[-1])
-
-
-def _compare_with_autograd(
-    alone: Tensor, params: Mapping[str, Tensor], layers: Mapping[str, nn.Linear], captured: Mapping[str, Captured]
-) -> None:
-    """Raise unless the last sample, passed through the module alone, has the captured Jacobian rows.
-
-    The threshold √u tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
-    """
-    names = {prefix: own_names(prefix, list(params)) for prefix in layers}
-    for j, output in enumerate(alone.unbind(-1)):
-        rows = _rows_by_autograd(output, params, names)
-        for prefix, row in rows.items():
-            ours = captured[prefix].part(slice(-1, None)) if prefix in captured else None
-            error = torch.linalg.vector_norm(row - (ours.rows()[0, j] if ours else 0.0))
-            size = ours.sizes()[0, j] if ours else torch.zeros_like(error)
-            if not error <= torch.finfo(alone.dtype).eps ** 0.5 * size:
-                raise NotSeparableError
-
-
-def _rows_by_autograd(
-    output: Tensor, params: Mapping[str, Tensor], names: Mapping[str, list[str]]
-) -> dict[str, Tensor]:
-    wanted = [params[name] for own in names.values() for name in own]
-    if output.requires_grad:
-        found = iter(
-            torch.autograd.grad(output.sum(), wanted, retain_graph=True, allow_unused=True, materialize_grads=True)
-        )
-    else:
-        found = iter([torch.zeros_like(value) for value in wanted])
-    return {prefix: torch.cat([next(found).flatten() for _ in own]).double() for prefix, own in names.items()}

@@ -17,15 +17,24 @@ def compare(function: Callable[[Tensor, Tensor], Tensor], x: Any, y: Any) -> Enc
     if x is y:  # x == x: how torch spells "not NaN"
         return _about_the_float(function(x.mid, y.mid), x)
     x, y = counted(x), counted(y)
-    apart = (x.mid - y.mid).abs() > widen(x.rad + y.rad)
+    if x.exact and y.exact:
+        return Enclosure.exactly(function(x.mid, y.mid))
+    slack = widen(x.rad if y.exact else y.rad if x.exact else x.rad + y.rad)
+    apart = (x.mid - y.mid).abs_() > slack
+    if bool(apart.all()):
+        return Enclosure.exactly(function(x.mid, y.mid))
     exact = (x.rad == 0) & (y.rad == 0)
     beside_infinity = x.mid.isfinite() & infinite(y)  # |x| != inf: the other half of torch's isfinite
-    undecided = ~(apart | exact | beside_infinity)
-    return Enclosure(function(x.mid, y.mid), torch.where(undecided, torch.inf, 0.0).to(torch.float64))
+    decided = apart | exact | beside_infinity
+    if bool(decided.all()):
+        return Enclosure.exactly(function(x.mid, y.mid))
+    return Enclosure(function(x.mid, y.mid), torch.where(decided, 0.0, torch.inf).to(torch.float64))
 
 
 def _about_the_float(truth: Tensor, x: Enclosure) -> Enclosure:
     """A truth about computed values that are NaN or infinite: it says nothing of an exact value that is not known."""
+    if x.exact:
+        return Enclosure.exactly(truth)
     return Enclosure(truth, torch.where(~x.mid.isfinite() & (x.rad > 0), torch.inf, 0.0).to(torch.float64))
 
 
@@ -51,14 +60,14 @@ def _truths(name: str, *operands: Enclosure) -> None:
 def logical_and(x: Enclosure, y: Enclosure) -> Enclosure:
     """Both; undecided where either is."""
     _truths("logical_and", x, y)
-    return Enclosure(torch.logical_and(x.mid, y.mid), x.rad + y.rad)
+    return Enclosure(torch.logical_and(x.mid, y.mid), None if x.exact and y.exact else x.rad + y.rad)
 
 
 @rule(aten.logical_or.default, aten.bitwise_or.Tensor)
 def logical_or(x: Enclosure, y: Enclosure) -> Enclosure:
     """Either; undecided where one of them is."""
     _truths("logical_or", x, y)
-    return Enclosure(torch.logical_or(x.mid, y.mid), x.rad + y.rad)
+    return Enclosure(torch.logical_or(x.mid, y.mid), None if x.exact and y.exact else x.rad + y.rad)
 
 
 @rule(aten.all.dim, aten.all.dims, aten.all.default)
@@ -76,8 +85,8 @@ def some(x: Enclosure, dim: Any = None, keepdim: bool = False) -> Enclosure:
 def _over(function: Callable[..., Tensor], x: Enclosure, dim: Any, keepdim: bool) -> Enclosure:
     over = tuple(range(x.mid.dim())) if dim is None else dim
     if not x.mid.dim():
-        return Enclosure(x.mid.clone(), x.rad.clone())
-    return Enclosure(function(x.mid, over, keepdim), x.rad.sum(over, keepdim))
+        return Enclosure(x.mid.clone(), None if x.exact else x.rad.clone())
+    return Enclosure(function(x.mid, over, keepdim), None if x.exact else x.rad.sum(over, keepdim))
 
 
 def _true(x: Enclosure) -> Enclosure:
@@ -100,7 +109,7 @@ def isinf(x: Enclosure) -> Enclosure:
 def logical_not(x: Enclosure) -> Enclosure:
     """The opposite truth value."""
     _truths("logical_not", x)
-    return Enclosure(torch.logical_not(x.mid), x.rad.clone())
+    return Enclosure(torch.logical_not(x.mid), None if x.exact else x.rad.clone())
 
 
 @rule(aten.where.self)
@@ -109,10 +118,12 @@ def where(condition: Any, x: Any, y: Any) -> Enclosure:
     x, y = pair(x, y)
     condition = enclosed(condition, x)
     mid = torch.where(condition.mid, x.mid, y.mid)
-    rad = torch.where(condition.mid, x.rad, y.rad)
+    if condition.exact and x.exact and y.exact:
+        return Enclosure.exactly(mid)
+    rad = torch.where(condition.mid, _short(x), _short(y))
+    if condition.exact or not bool(condition.rad.any()):
+        return Enclosure(mid, rad)
     undecided = condition.rad > 0
-    if not bool(undecided.any()):
-        return Enclosure(mid, widen(rad))
     if mid.dtype == torch.bool:
         agreed = (x.mid == y.mid) & (x.rad + y.rad == 0)
         return Enclosure(mid, torch.where(undecided & ~agreed, torch.inf, rad))
@@ -121,4 +132,9 @@ def where(condition: Any, x: Any, y: Any) -> Enclosure:
         centre = low / 2 + high / 2
         mid = torch.where(undecided & centre.isfinite(), centre, mid)
     hull = torch.maximum((x.mid - mid).abs() + x.rad, (y.mid - mid).abs() + y.rad)
-    return Enclosure(mid, widen(torch.where(undecided, hull, rad)))
+    return Enclosure(mid, torch.where(undecided, widen(hull), rad))
+
+
+def _short(x: Enclosure) -> Tensor:
+    """The radii, a single 0 for those of what is exact."""
+    return x.mid.new_zeros((), dtype=torch.float64) if x.exact else x.rad

@@ -5,7 +5,8 @@ them up by `widen`, whose factor covers the handful of roundings made while comp
 that nothing is known; NaN never appears in a radius.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import isfinite
 
 import torch
@@ -20,7 +21,8 @@ UNDERFLOW = 2.0**-1074
 LITERAL_BITS = 42
 """A double with at most so many significant bits is taken to be exactly what was meant."""
 
-_WIDENING = 1.0 + 2.0**-44  # covers the roundings of a radius formula with up to 2^8 operations
+WIDENING = 1.0 + 2.0**-44
+"""Covers the roundings of a radius formula with up to 2^8 operations."""
 
 
 @dataclass(frozen=True)
@@ -29,27 +31,46 @@ class Enclosure:
 
     Attributes:
         mid: values as float64 computes them (a truth value or an index where the operator yields one).
-        rad: non-negative radii of the same shape; +inf where nothing is known.
+        radius: non-negative radii of the same shape, +inf where nothing is known; or None, where every entry is known to be
+            exactly what is stored: rules then need no pass over zeros.
 
     """
 
     mid: Tensor
-    rad: Tensor
+    radius: Tensor | None
 
     @staticmethod
     def exactly(value: Tensor) -> "Enclosure":
         """The numbers as stored."""
-        return Enclosure(value, torch.zeros_like(value, dtype=torch.float64))
+        return Enclosure(value, None)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every entry is exactly what is stored, by how it came about (a radius may still be 0 without)."""
+        return self.radius is None
+
+    @cached_property
+    def rad(self) -> Tensor:
+        """The radii, written out. Those of what is exact are for reading only: see `written_out`."""
+        return torch.zeros_like(self.mid, dtype=torch.float64) if self.radius is None else self.radius
+
+    def written_out(self) -> "Enclosure":
+        """The same with a radius in memory, which views of it share, for graphs that overwrite entries in place."""
+        return replace(self, radius=self.rad) if self.radius is None else self
 
     @property
     def lower(self) -> Tensor:
         """A number below the exact value."""
+        if self.radius is None:
+            return self.mid.to(torch.float64)
         difference = self.mid - self.rad
         return torch.where(self.rad == 0, self.mid, torch.nextafter(difference, difference.new_full((), -torch.inf)))
 
     @property
     def upper(self) -> Tensor:
         """A number above the exact value."""
+        if self.radius is None:
+            return self.mid.to(torch.float64)
         total = self.mid + self.rad
         return torch.where(self.rad == 0, self.mid, torch.nextafter(total, total.new_full((), torch.inf)))
 
@@ -77,13 +98,23 @@ def literal(value: Tensor) -> "Enclosure":
     value = value.to(torch.float64)
     mantissa = torch.frexp(value)[0] * 2.0**LITERAL_BITS
     meant = (mantissa == mantissa.round()) | (value == value.round()) | ~value.isfinite()
+    if bool(meant.all()):
+        return Enclosure.exactly(value)
     return Enclosure(value, torch.where(meant, 0.0, value.abs() * UNIT_ROUNDOFF))
 
 
 def widen(radius: Tensor, operations: int = 0) -> Tensor:
     """Round a computed radius up, for a formula that sums `operations` terms; NaN becomes +inf."""
-    factor = _WIDENING + operations * 2.0**-52
-    return torch.nan_to_num(radius * factor, nan=torch.inf, posinf=torch.inf)
+    factor = WIDENING + operations * 2.0**-52
+    return (radius * factor).nan_to_num_(nan=torch.inf, posinf=torch.inf)
+
+
+def settled(values: Tensor) -> bool:
+    """Whether every entry is finite, by one sum: an infinity or a NaN among them would show in it.
+
+    A sum that overflows says no as well: an answer for the caller to look closer, never one that is too good.
+    """
+    return isfinite(float(values.sum()))
 
 
 def rounding(value: Tensor, ulps: float = 1.0) -> Tensor:
@@ -97,7 +128,7 @@ def gamma(terms: int) -> float:
 
 
 def frobenius_upper(values: Tensor) -> Tensor:
-    """An upper bound on the Frobenius norm over the last two axes of a non-negative tensor, both axes kept."""
+    """An upper bound on the Frobenius norm over the last two axes, both axes kept."""
     entries = values.shape[-1] * values.shape[-2]
     squares = torch.linalg.vector_norm(values, dim=(-2, -1), keepdim=True)
     return widen(squares + (entries**0.5) * 2.0**-537, entries)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from boundcheck.rigor.arithmetic import div, mul, reciprocal, rsub, square
 from boundcheck.rigor.decisions import compare, where
-from boundcheck.rigor.enclosure import UNDERFLOW, Enclosure, rounding, widen
+from boundcheck.rigor.enclosure import UNDERFLOW, Enclosure, rounding, settled, widen
 from boundcheck.rigor.registry import aten, counted, infinite, meant, pair, rule
 
 SMALLEST_NORMAL = 2.0**-1022
@@ -71,11 +71,15 @@ formulas of their own.
 
 def _lipschitz(function: Callable[[Tensor], Tensor], x: Enclosure, constant: float, ulps: float) -> Enclosure:
     mid = function(x.mid)
-    return Enclosure(mid, widen(constant * x.rad + rounding(mid, ulps)))
+    own = rounding(mid, ulps)
+    return Enclosure(mid, widen(own if x.exact else own.add_(x.rad, alpha=constant)))
 
 
 def _monotone(function: Callable[[Tensor], Tensor], x: Enclosure, ulps: float) -> Enclosure:
     """By the values at both ends, which are rounded away from the middle."""
+    if x.exact:
+        mid = function(x.mid)
+        return Enclosure(mid, widen(rounding(mid, 2 * ulps)))
     mid, low, high = function(x.mid), function(x.lower), function(x.upper)
     spread = torch.maximum((mid - low).abs(), (high - mid).abs())
     size = torch.maximum(torch.maximum(low.abs(), high.abs()), mid.abs())
@@ -143,6 +147,8 @@ def atan(x: Enclosure) -> Enclosure:
 def exp(x: Enclosure) -> Enclosure:
     """exp: |e^(m+r) - e^m| <= e^m·expm1(r), where a computed e^m below 2^-1022 has lost its relative accuracy."""
     mid = x.mid.exp()
+    if x.exact:
+        return Enclosure(mid, widen(rounding(mid, ULPS["exp"])))
     spread = (mid + SMALLEST_NORMAL) * torch.expm1(x.rad) * (1 + 2.0**-40)
     return Enclosure(mid, widen(spread + rounding(mid, ULPS["exp"])))
 
@@ -190,6 +196,8 @@ def sigmoid_backward(gradient: Enclosure, output: Enclosure) -> Enclosure:
 @rule(aten.relu.default)
 def relu(x: Enclosure) -> Enclosure:
     """max(x, 0), of slope at most 1; exactly 0 where x is certainly not above it (its derivative is decided by that)."""
+    if x.exact:
+        return Enclosure.exactly(x.mid.clamp(min=0))
     return Enclosure(x.mid.clamp(min=0), torch.where(x.mid + x.rad <= 0, 0.0, x.rad))
 
 
@@ -204,6 +212,8 @@ def threshold_backward(gradient: Enclosure, x: Enclosure, threshold: float) -> E
 def maximum(x: Any, y: Any) -> Enclosure:
     """The larger of two."""
     x, y = pair(x, y)
+    if x.exact and y.exact:
+        return Enclosure.exactly(torch.maximum(x.mid, y.mid))
     return Enclosure(torch.maximum(x.mid, y.mid), _radius_of_chosen(compare(torch.ge, x, y), x, y))
 
 
@@ -211,6 +221,8 @@ def maximum(x: Any, y: Any) -> Enclosure:
 def minimum(x: Any, y: Any) -> Enclosure:
     """The smaller of two."""
     x, y = pair(x, y)
+    if x.exact and y.exact:
+        return Enclosure.exactly(torch.minimum(x.mid, y.mid))
     return Enclosure(torch.minimum(x.mid, y.mid), _radius_of_chosen(compare(torch.le, x, y), x, y))
 
 
@@ -223,8 +235,8 @@ def _radius_of_chosen(first: Enclosure, x: Enclosure, y: Enclosure) -> Tensor:
 def clamp(x: Enclosure, low: float | None = None, high: float | None = None) -> Enclosure:
     """x brought into [low, high]; exact where it is certainly outside."""
     if not x.mid.is_floating_point():
-        return Enclosure(torch.clamp(x.mid, low, high), x.rad.clone())
-    result = Enclosure(x.mid.clone(), x.rad.clone())
+        return Enclosure(torch.clamp(x.mid, low, high), None if x.exact else x.rad.clone())
+    result = Enclosure(x.mid.clone(), None if x.exact else x.rad.clone())
     result = result if low is None else maximum(result, low)
     return result if high is None else minimum(result, high)
 
@@ -253,20 +265,22 @@ def power(x: Enclosure, exponent: float) -> Enclosure:
     if exponent == 0.5:
         return sqrt(x)
     result = _whole_power(x, int(exponent)) if float(exponent).is_integer() else _real_power(x, exponent)
-    if exponent > 0 and bool(result.mid.isinf().any()):
+    if exponent > 0 and not settled(result.mid) and bool(result.mid.isinf().any()):
         return Enclosure(result.mid, torch.where(infinite(x), 0.0, result.rad))
     return result
 
 
 def _whole_power(x: Enclosure, exponent: int) -> Enclosure:
     whole = abs(exponent)
-    result = Enclosure.exactly(torch.ones_like(x.mid)) if whole == 0 else x
-    for digit in bin(whole)[3:]:
-        result = square(result)
-        if digit == "1":
-            result = mul(result, x)
-    mid = x.mid.pow(whole)
-    result = Enclosure(mid, widen(result.rad + (mid - result.mid).abs()))
+    if whole < 2:
+        result = Enclosure.exactly(torch.ones_like(x.mid)) if whole == 0 else x
+        result = Enclosure(result.mid.clone(), None if result.exact else result.rad.clone())
+    else:
+        result = x
+        for digit in bin(whole)[3:]:
+            result = square(result)
+            if digit == "1":
+                result = mul(result, x)
     return reciprocal(result) if exponent < 0 else result
 
 
@@ -309,6 +323,9 @@ def _to_a_whole_power(x: Enclosure, y: Enclosure) -> Enclosure:
 def sqrt(x: Enclosure) -> Enclosure:
     """The square root, of the part of x that is not negative."""
     mid = x.mid.clamp(min=0).sqrt()
+    if x.exact:
+        mid = torch.where(x.mid < 0, torch.nan, mid)
+        return Enclosure(mid, widen(rounding(mid, ULPS["sqrt"])))
     low = (x.mid - x.rad).clamp(min=0).sqrt()
     away = x.rad / (mid + low)
     near_zero = (x.mid.clamp(min=0) + x.rad).sqrt()

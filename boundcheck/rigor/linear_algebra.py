@@ -14,9 +14,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import UnknownOperatorError
-from boundcheck.rigor.arithmetic import mul, sub
-from boundcheck.rigor.enclosure import Enclosure, frobenius_upper, widen
-from boundcheck.rigor.reductions import matmul
+from boundcheck.rigor.enclosure import UNDERFLOW, UNIT_ROUNDOFF, Enclosure, frobenius_upper, gamma, settled, widen
 from boundcheck.rigor.registry import aten, rule
 
 LINALG_ERROR: type[RuntimeError] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
@@ -27,14 +25,25 @@ def sane(x: Enclosure) -> tuple[Tensor, Tensor, Tensor]:
 
     A matrix of finite values and infinite radii is a number of which nothing is known, not an invalid one.
     """
+    if settled(x.mid):
+        finite = torch.ones(x.mid.shape[:-2], dtype=torch.bool, device=x.mid.device)
+        known = finite if x.exact or settled(x.rad) else x.rad.isfinite().all(-1).all(-1)
+        return x.mid, finite, known
     finite = x.mid.isfinite().all(-1).all(-1)
     known = finite & x.rad.isfinite().all(-1).all(-1)
     return torch.where(finite[..., None, None], x.mid, 0.0), finite, known
 
 
-def known_part(matrix: Tensor, rad: Tensor, good: Tensor) -> Enclosure:
+def known_part(matrix: Tensor, rad: Tensor | None, good: Tensor) -> Enclosure:
     """The matrices with their radii, those of the others set to 0."""
+    if rad is None or bool(good.all()):
+        return Enclosure(matrix, rad)
     return Enclosure(matrix, torch.where(good[..., None, None], rad, 0.0))
+
+
+def transposed(x: Enclosure) -> Enclosure:
+    """The matrices with rows and columns exchanged."""
+    return Enclosure(x.mid.mT, None if x.exact else x.rad.mT)
 
 
 def identity_like(matrix: Tensor) -> Tensor:
@@ -51,8 +60,27 @@ def column_major(matrix: Tensor) -> Tensor:
 
 def orthonormality_defect(q: Tensor) -> Tensor:
     """An upper bound on ‖QᵀQ - I‖ in the Frobenius norm, `[..., 1, 1]`."""
-    defect = sub(matmul(Enclosure.exactly(q.mT), Enclosure.exactly(q)), Enclosure.exactly(identity_like(q.mT @ q)))
-    return frobenius_upper(defect.magnitude)
+    product = q.mT @ q
+    product.diagonal(dim1=-2, dim2=-1).sub_(1.0)  # its rounding is relative to what is left: `widen` covers it
+    return widen(frobenius_upper(product) + product_error(q.mT, q))
+
+
+def product_error(a: Tensor, b: Tensor) -> Tensor:
+    """An upper bound on ‖fl(A·B) - A·B‖ in the Frobenius norm, `[..., 1, 1]`, for sums in any order.
+
+    Entry by entry the error is at most γ·|A|·|B|, a sum of k products of a column by a row: its norm is at most γ times the sum
+    of the products of their lengths. That costs no third product of matrices, and like |A|·|B| it does not depend on how
+    columns of A and rows of B are scaled against each other.
+    """
+    k = a.shape[-1]
+    size = spread_of(a, b)
+    return widen(gamma(k) * size + k * (a.shape[-2] * b.shape[-1]) ** 0.5 * UNDERFLOW, k)
+
+
+def spread_of(a: Tensor, b: Tensor) -> Tensor:
+    """An upper bound on the Frobenius norm of |A|·|B|, `[..., 1, 1]`."""
+    columns, rows = _column_norms(a), _column_norms(b.mT)
+    return widen((columns * rows).sum(-1), a.shape[-1])[..., None, None]
 
 
 def _one_by_one(function: Callable[[Tensor], Any], matrix: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
@@ -68,43 +96,65 @@ def _one_by_one(function: Callable[[Tensor], Any], matrix: Tensor, *shapes: tupl
     return [part.reshape(*matrix.shape[:-2], *part.shape[1:]) for part in parts]
 
 
-def _vectors(vectors: Tensor, residual: Tensor, distance: Tensor, good: Tensor) -> Tensor:
-    """How far each column of `vectors` may be, as a whole, from an exact one of length 1 (of one of its two signs).
+def _vectors(defect: Tensor, residual: Tensor, distance: Tensor, good: Tensor) -> Tensor:
+    """How far each column may be, as a whole, from an exact one of length 1 (of one of its two signs).
 
     Args:
-        vectors: computed, of length about 1, as columns.
+        defect: upper bounds on how far the squared length of each computed column is from 1.
         residual: upper bounds on ‖B·v - λ·v‖ of each.
         distance: lower bounds on how far λ is from the rest of the spectrum.
         good: which matrices of the batch are known.
 
     """
-    squares = matmul(Enclosure.exactly(vectors.mT), Enclosure.exactly(vectors))
-    length = sub(Enclosure(squares.mid.diagonal(dim1=-2, dim2=-1), squares.rad.diagonal(dim1=-2, dim2=-1)), 1.0)
     across = torch.where(distance > 0, residual / distance, torch.inf)
     # v = c·w + p with ‖p‖ <= across: ‖v - w‖ <= ‖p‖ + |c - 1|, and c lies between √(‖v‖² - ‖p‖²) and ‖v‖.
-    away = widen(across + across * across + length.magnitude)
-    return torch.where(good[..., None] & (across < 0.5) & (length.magnitude < 0.5), away, torch.inf)
+    away = widen(across + across * across + defect)
+    return torch.where(good[..., None] & (across < 0.5) & (defect < 0.5), away, torch.inf)
 
 
 # ------------------------------------------------------------------------------------------------------ singular values
 
 
+@dataclass(frozen=True)
+class _Decomposition:
+    """A = U·diag(s)·Vᵀ + E: verified singular values, LAPACK's vectors, and upper bounds on three norms, `[..., 1]`."""
+
+    values: Enclosure
+    u: Tensor
+    vh: Tensor
+    error: Tensor  # ‖E‖
+    left: Tensor  # ‖UᵀU - I‖
+    right: Tensor  # ‖VᵀV - I‖
+    good: Tensor
+
+
 def singular_values(x: Enclosure) -> Enclosure:
     """All min(m, n) singular values, decreasing, of each matrix."""
-    return _decomposed(x)[0]
+    return _decomposed(x).values
 
 
-def _decomposed(x: Enclosure) -> tuple[Enclosure, Tensor, Tensor]:
-    """Verified singular values, and LAPACK's singular vectors."""
+def _decomposed(x: Enclosure) -> _Decomposition:
     matrix, finite, good = sane(x)
     u, s, vh = _svd(matrix)
-    product = matmul(mul(Enclosure.exactly(u), Enclosure.exactly(s.unsqueeze(-2))), Enclosure.exactly(vh))
-    error = frobenius_upper(sub(known_part(matrix, x.rad, good), product).magnitude)[..., 0]
+    error = frobenius_upper(matrix - u * s.unsqueeze(-2) @ vh) + _rescaling_error(u, s, vh)
+    if not x.exact:
+        error = error + frobenius_upper(known_part(matrix, x.rad, good).rad)
+    error = widen(error)[..., 0]
     # ‖XᵀX - I‖ <= d keeps the singular values of X within [1 - d, 1 + d]; two factors, U and V.
     left, right = orthonormality_defect(u)[..., 0], orthonormality_defect(vh.mT)[..., 0]
     rad = widen(error + s * (left + right + left * right))
     rad = torch.where(good[..., None] & (left < 0.5) & (right < 0.5), rad, torch.inf)
-    return Enclosure(torch.where(finite[..., None], s, torch.nan), rad), u, vh
+    values = Enclosure(s if bool(finite.all()) else torch.where(finite[..., None], s, torch.nan), rad)
+    return _Decomposition(values, u, vh, error, left, right, good)
+
+
+def _rescaling_error(u: Tensor, s: Tensor, vh: Tensor) -> Tensor:
+    """An upper bound on ‖fl(fl(U·diag(s))·W) - U·diag(s)·W‖, `[..., 1, 1]`: each entry of the first factor is rounded once,
+    which is one more rounding in each term of the product (and an underflow, multiplied by what is in W)."""
+    k = s.shape[-1]
+    size = (_column_norms(u) * s.abs() * _column_norms(vh.mT)).sum(-1)[..., None, None]
+    lost = frobenius_upper(vh) * (k * u.shape[-2]) ** 0.5 * UNDERFLOW
+    return widen(gamma(k + 2) * size + lost + k * (u.shape[-2] * vh.shape[-1]) ** 0.5 * UNDERFLOW, k)
 
 
 def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,30 +178,30 @@ def svd(
 
     Nothing is known of the vectors of a multiple singular value, nor of those that complete U and V to a basis.
     """
-    values, u, vh = _decomposed(x)
+    found = _decomposed(x)
+    values, u, vh = found.values, found.u, found.vh
     rows, columns = x.mid.shape[-2:]
     if not compute_uv or (full_matrices and rows != columns):
         sizes = [(rows, rows), (columns, columns)] if full_matrices else [(rows, len(u.mT)), (len(vh), columns)]
         left, right = (x.mid.new_full((*x.mid.shape[:-2], *size), torch.nan) for size in sizes)
         unknown = [Enclosure(part, torch.full_like(part, torch.inf)) for part in (left, right)]
         return [unknown[0], values, unknown[1]]
-    matrix, _, good = sane(x)
-    away = _singular_vectors(known_part(matrix, x.rad, good), u, values, vh, good)
+    away = _singular_vectors(found)
     left_rad, right_rad = away[..., None, :].expand_as(u).clone(), away[..., None].expand_as(vh).clone()
     return [Enclosure(u, left_rad), values, Enclosure(vh, right_rad)]
 
 
-def _singular_vectors(matrix: Enclosure, u: Tensor, values: Enclosure, vh: Tensor, good: Tensor) -> Tensor:
-    """How far each pair may be from an exact one; [[0, A], [Aᵀ, 0]] has the eigenvalues ±s, and 0."""
-    s = torch.nan_to_num(values.mid)
-    row, exact = Enclosure.exactly(s.unsqueeze(-2)), Enclosure.exactly
-    turned = Enclosure(matrix.mid.mT, matrix.rad.mT)
-    above = sub(matmul(matrix, exact(vh.mT)), mul(exact(u), row)).magnitude
-    below = sub(matmul(turned, exact(u)), mul(exact(vh.mT), row)).magnitude
-    residual = _column_norms(torch.cat([above, below], -2)) / 2**0.5
-    distance = torch.minimum(_to_the_others(s, values.rad), s)
-    pairs = torch.cat([u, vh.mT], -2) / 2**0.5
-    return widen(2**0.5 * _vectors(pairs, widen(residual), distance, good) + 2.0**-51)
+def _singular_vectors(found: _Decomposition) -> Tensor:
+    """How far each pair may be from an exact one; [[0, A], [Aᵀ, 0]] has the eigenvalues ±s, and 0.
+
+    A·v - s·u = E·v + U·diag(s)·(VᵀV - I)·e, and likewise below: of the pair (u, v)/√2 each half is at most the larger of both.
+    """
+    s = torch.nan_to_num(found.values.mid)
+    defect = torch.maximum(found.left, found.right)
+    most = s.abs().amax(-1, keepdim=True) if s.shape[-1] else s
+    residual = widen((found.error + most * defect) * (1 + defect))  # ‖v‖ and ‖U‖ are at most √(1 + d)
+    distance = torch.minimum(_to_the_others(s, found.values.rad), s)
+    return widen(2**0.5 * _vectors(defect, residual, distance, found.good) + 2.0**-52)
 
 
 def _column_norms(sizes: Tensor) -> Tensor:
@@ -186,13 +236,15 @@ def qr(x: Enclosure, mode: str = "reduced") -> list[Enclosure]:
         raise UnknownOperatorError(f"aten.linalg_qr with mode={mode!r}")
     matrix, finite, good = sane(x)
     q, r = torch.linalg.qr(matrix)
-    given = known_part(matrix, x.rad, good)
+    given = known_part(matrix, x.radius, good)
     if matrix.shape[-1] > matrix.shape[-2]:
         q_rad, r_rad = torch.full_like(q, torch.inf), torch.full_like(r, torch.inf)
     else:
         q_rad, r_rad = _gram_schmidt(given, q, r)
-        if bool((q_rad.isinf().any(-1).any(-1) & good).any()):
-            q_rad = torch.minimum(q_rad, _some_basis(given, q, r))
+        open_ = q_rad.isinf().any(-1).any(-1) & good
+        if bool(open_.any()):  # of those alone: each takes singular values
+            rest = Enclosure(matrix[open_], None if given.exact else given.rad[open_])
+            q_rad[open_] = torch.minimum(q_rad[open_], _some_basis(rest, q[open_], r[open_]))
     keep = good[..., None, None]
     q_rad, r_rad = torch.where(keep, q_rad, torch.inf), torch.where(keep, r_rad, torch.inf)
     return [Enclosure(torch.where(finite[..., None, None], q, torch.nan), q_rad), Enclosure(r, r_rad)]
@@ -209,17 +261,21 @@ def near_identity(defect: Tensor) -> Tensor:
 
 
 def _gram_schmidt(matrix: Enclosure, q: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
-    identity = Enclosure.exactly(identity_like(r))
-    inverse = torch.linalg.solve_triangular(r, identity.mid, upper=True)
-    m = matmul(matrix, Enclosure.exactly(inverse))
-    gram = matmul(Enclosure(m.mid.mT, m.rad.mT), m)
-    t = near_identity(frobenius_upper(sub(gram, identity).magnitude))
-    g = frobenius_upper(sub(matmul(Enclosure.exactly(r), Enclosure.exactly(inverse)), identity).magnitude)
-    rows = _column_norms(m.magnitude.mT)[..., None]
-    q_rad = widen((q - m.mid).abs() + m.rad + rows * (t / (1 - t)) + 2.0**-53 * q.abs())
+    inverse = torch.linalg.solve_triangular(r, identity_like(r), upper=True)
+    m = matrix.mid @ inverse
+    off = product_error(matrix.mid, inverse)  # ‖A·X - m‖, A's own radius included
+    if not matrix.exact:
+        off = widen(off + spread_of(matrix.rad, inverse))
+    size = frobenius_upper(m)
+    t = near_identity(widen(orthonormality_defect(m) + off * (2 * size + off)))
+    product = r @ inverse
+    product.diagonal(dim1=-2, dim2=-1).sub_(1.0)
+    g = widen(frobenius_upper(product) + product_error(r, inverse))
+    rows = widen(_column_norms(m.mT)[..., None] + off)
+    q_rad = widen((q - m).abs() + off + rows * (t / (1 - t)) + 2.0**-53 * q.abs())
     # R = (I + T)·(I + G)⁻¹·(computed R), where (computed R)·X = I + G.
     factor = torch.where((t < 0.5) & (g < 0.5), (t + g) / (1 - g), torch.inf)
-    r_rad = torch.triu(widen(factor * _column_norms(r.abs())[..., None, :] + torch.zeros_like(r)))
+    r_rad = torch.triu(widen(factor * _column_norms(r)[..., None, :] + torch.zeros_like(r)))
     known = (t < 0.5) & q_rad.isfinite().all(-1, True).all(-2, True)
     return torch.where(known, q_rad, torch.inf), torch.where(known & (g < 0.5), r_rad, torch.inf)
 
@@ -227,8 +283,8 @@ def _gram_schmidt(matrix: Enclosure, q: Tensor, r: Tensor) -> tuple[Tensor, Tens
 def _some_basis(matrix: Enclosure, q: Tensor, r: Tensor) -> Tensor:
     """Every vector of the exact column space lies within ε/σ_min of the span of Q, ε = ‖A - Q·R‖; then an exact orthonormal
     basis exists within √2·ε/σ_min + ‖QᵀQ - I‖ of Q."""
-    product = matmul(Enclosure.exactly(q), Enclosure.exactly(r))
-    error = frobenius_upper(sub(matrix, product).magnitude)
+    error = frobenius_upper(matrix.mid - q @ r) + product_error(q, r)
+    error = widen(error if matrix.exact else error + frobenius_upper(matrix.rad))
     least = singular_values(matrix).lower[..., -1:, None]
     angle = torch.where(least > 0, error / least, torch.inf)
     defect = orthonormality_defect(q)
@@ -245,19 +301,24 @@ def eigh(x: Enclosure, uplo: str = "L", compute_v: bool = True) -> list[Enclosur
     matrix, finite, good = sane(x)
     half = torch.tril if uplo == "L" else torch.triu
     strict = -1 if uplo == "L" else 1
-    symmetric, rad_in = (half(part) + half(part, strict).mT for part in (matrix, torch.nan_to_num(x.rad)))
+    symmetric = half(matrix) + half(matrix, strict).mT
     values, vectors = _eigh(symmetric)
-    given = known_part(symmetric, rad_in, good)
-    scaled = mul(Enclosure.exactly(vectors), Enclosure.exactly(values.unsqueeze(-2)))
-    residual = sub(given, matmul(scaled, Enclosure.exactly(vectors.mT)))
+    error = frobenius_upper(symmetric - vectors * values.unsqueeze(-2) @ vectors.mT)
+    error = error + _rescaling_error(vectors, values, vectors.mT)
+    if not x.exact:
+        spread = torch.nan_to_num(x.rad)
+        error = error + frobenius_upper(known_part(matrix, half(spread) + half(spread, strict).mT, good).rad)
+    error = widen(error)[..., 0]
     defect = orthonormality_defect(vectors)[..., 0]
-    rad = widen(frobenius_upper(residual.magnitude)[..., 0] + values.abs() * (2 * defect + defect * defect))
+    rad = widen(error + values.abs() * (2 * defect + defect * defect))
     rad = torch.where(good[..., None] & (defect < 0.5), rad, torch.inf)
     result = Enclosure(torch.where(finite[..., None], values, torch.nan), rad)
     if not compute_v:
         return [result, Enclosure(vectors, torch.full_like(vectors, torch.inf))]
-    off = _column_norms(sub(matmul(given, Enclosure.exactly(vectors)), scaled).magnitude)
-    away = _vectors(vectors, off, _to_the_others(values, rad), good)
+    # A·v - λ·v = E·v + V·diag(λ)·(VᵀV - I)·e, and ‖v‖ and ‖V‖ are at most √(1 + d).
+    most = values.abs().amax(-1, keepdim=True) if values.shape[-1] else values
+    residual = widen((error + most * defect) * (1 + defect))
+    away = _vectors(defect, residual, _to_the_others(values, rad), good)
     return [result, Enclosure(vectors, away[..., None, :].expand_as(vectors).clone())]
 
 
@@ -277,20 +338,29 @@ def _eigh(symmetric: Tensor) -> tuple[Tensor, Tensor]:
 def solve(a: Enclosure, b: Enclosure, *, left: bool = True, check_errors: bool = False) -> list[Enclosure]:
     """A⁻¹·B: with an approximate inverse C, |X - X̂| <= |C(B - A·X̂)|∞ / (1 - ‖I - C·A‖∞)."""
     if not left:
-        turned = [Enclosure(part.mid.mT, part.rad.mT) for part in (a, b)]
+        turned = [transposed(part) for part in (a, b)]
         x, *rest = solve(*turned)
         return [Enclosure(x.mid.mT, x.rad.mT), *rest]
     vector = b.mid.dim() == 1 or (b.mid.dim() == a.mid.dim() - 1 and b.mid.shape == a.mid.shape[:-1])
-    right = Enclosure(b.mid.unsqueeze(-1), b.rad.unsqueeze(-1)) if vector else b
+    right = Enclosure(b.mid.unsqueeze(-1), None if b.exact else b.rad.unsqueeze(-1)) if vector else b
     matrix, finite, good = sane(a)
     identity = identity_like(matrix)
     inverse = torch.linalg.inv_ex(torch.where(finite[..., None, None], matrix, identity))[0]
-    approximate = Enclosure.exactly(inverse)
     guess = inverse @ right.mid
-    defect = sub(Enclosure.exactly(identity), matmul(approximate, Enclosure(matrix, a.rad)))
-    contraction = largest_row(defect)
-    residual = matmul(approximate, sub(right, matmul(Enclosure(matrix, a.rad), Enclosure.exactly(guess))))
-    size = residual.magnitude.amax(-2, keepdim=True) if guess.shape[-2] else residual.magnitude
+    n = matrix.shape[-1]
+    size_a, size_c, size_x = matrix.abs(), inverse.abs(), guess.abs()
+    spread = (size_a * gamma(n)).add_(UNDERFLOW)  # what |C| or |X| is multiplied by: rounding, and A's own radius
+    spread = spread if a.exact else spread + torch.where(good[..., None, None], a.rad, 0.0)
+    contraction = largest_row_sum(
+        widen((identity - inverse @ matrix).abs().sum(-1) + (size_c @ spread.sum(-1, keepdim=True))[..., 0], 4 * n)
+    )
+    product = matrix @ guess
+    rest = right.mid - product
+    own = spread @ size_x + 2 * n * UNDERFLOW + UNIT_ROUNDOFF * rest.abs()
+    own = own if right.exact else own + right.rad
+    missing = widen((inverse @ rest).abs() + size_c @ widen(own + gamma(n) * rest.abs() + UNDERFLOW, 4 * n), 4 * n)
+    size = missing.amax(-2, keepdim=True) if guess.shape[-2] else missing
+    size = widen(size + 4 * n * UNDERFLOW)
     rad = torch.where(contraction < 0.5, widen(size / (1 - contraction)), torch.inf)
     rad = torch.where(good[..., None, None], rad, torch.inf).expand_as(guess).clone()
     parts = [part.squeeze(-1) if vector else part for part in (guess, rad)]
@@ -325,13 +395,17 @@ def lu_solve(lu: Enclosure, pivots: Enclosure, b: Enclosure, *, left: bool = Tru
     """A⁻¹·B, where the factors are known to be those of A."""
     if not isinstance(lu, Factored):
         raise UnknownOperatorError("aten.linalg_lu_solve.default with factors that were computed with")
-    a = Enclosure(lu.of.mid.mT, lu.of.rad.mT) if adjoint else lu.of
+    a = transposed(lu.of) if adjoint else lu.of
     return solve(a, b, left=left)[0]
 
 
 def largest_row(x: Enclosure) -> Tensor:
     """An upper bound on the largest sum of absolute values along a row, `[..., 1, 1]`; 0 for an empty matrix."""
-    sums = widen(x.magnitude.sum(-1), x.mid.shape[-1])
+    return largest_row_sum(widen((x.mid.abs() if x.exact else x.magnitude).sum(-1), x.mid.shape[-1]))
+
+
+def largest_row_sum(sums: Tensor) -> Tensor:
+    """The largest of the sums along rows, `[..., 1, 1]`; 0 for an empty matrix."""
     largest = sums.amax(-1) if sums.shape[-1] else sums.sum(-1)
     return largest[..., None, None]
 

@@ -25,16 +25,18 @@ def _count(x: Enclosure, dim: Any) -> int:
 @rule(aten.sum.default, aten.sum.dim_IntList)
 def total(x: Enclosure, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Enclosure:
     """The sum, over axes; its rounding is bounded for any order of summation, and whole numbers have none."""
-    x = counted(x) if dtype is None else cast(x, dtype)
+    x = x if dtype is None else cast(x, dtype)
     n = _count(x, dim)
     over = tuple(range(x.mid.dim())) if dim is None or (isinstance(dim, Sequence) and not dim) else dim
     if not x.mid.dim():
-        return Enclosure(x.mid.clone(), x.rad.clone())
-    return Enclosure(x.mid.sum(over, keepdim=keepdim), widen(_rounded(x, n).sum(over, keepdim=keepdim), n))
-
-
-def _rounded(x: Enclosure, terms: int) -> Tensor:
-    return x.rad + gamma(terms) * x.mid.abs() if x.mid.is_floating_point() else x.rad
+        x = counted(x)
+        return Enclosure(x.mid.clone(), None if x.exact else x.rad.clone())
+    mid = x.mid.sum(over, keepdim=keepdim)
+    carried = None if x.exact else counted(x).rad.sum(over, keepdim=keepdim)
+    if not mid.is_floating_point():
+        return Enclosure(mid, None if carried is None else widen(carried, n))
+    rounded = x.mid.abs().sum(over, keepdim=keepdim).mul_(gamma(n))
+    return Enclosure(mid, widen(rounded if carried is None else rounded + carried, n))
 
 
 @rule(aten.mean.default, aten.mean.dim)
@@ -48,12 +50,18 @@ def cumsum(x: Enclosure, dim: int, *, dtype: Any = None) -> Enclosure:
     """Running sums."""
     x = counted(x) if dtype is None else cast(x, dtype)
     n = x.mid.shape[dim] if x.mid.dim() else 1
-    return Enclosure(x.mid.cumsum(dim), widen(_rounded(x, n).cumsum(dim), n))
+    mid = x.mid.cumsum(dim)
+    if not mid.is_floating_point():
+        return Enclosure(mid, None if x.exact else widen(x.rad.cumsum(dim), n))
+    terms = x.mid.abs().mul_(gamma(n))
+    return Enclosure(mid, widen((terms if x.exact else terms.add_(x.rad)).cumsum(dim), n))
 
 
 @rule(aten.amax.default)
 def amax(x: Enclosure, dim: Any = (), keepdim: bool = False) -> Enclosure:
     """The largest entry over axes: between the largest of the lower and of the upper ends."""
+    if x.exact:
+        return Enclosure.exactly(x.mid.amax(dim, keepdim))
     mid, low, high = (part.amax(dim, keepdim) for part in (x.mid, x.lower, x.upper))
     spread = widen(torch.maximum(high - mid, mid - low).to(torch.float64))
     return Enclosure(mid, torch.minimum(spread, x.rad.amax(dim, keepdim)))
@@ -62,6 +70,8 @@ def amax(x: Enclosure, dim: Any = (), keepdim: bool = False) -> Enclosure:
 @rule(aten.amin.default)
 def amin(x: Enclosure, dim: Any = (), keepdim: bool = False) -> Enclosure:
     """The smallest entry over axes."""
+    if x.exact:
+        return Enclosure.exactly(x.mid.amin(dim, keepdim))
     mid, low, high = (part.amin(dim, keepdim) for part in (x.mid, x.lower, x.upper))
     spread = widen(torch.maximum(high - mid, mid - low).to(torch.float64))
     return Enclosure(mid, torch.minimum(spread, x.rad.amax(dim, keepdim)))
@@ -183,14 +193,15 @@ def _scaled_norm(x: Tensor, p: float, over: Any, keepdim: bool) -> Tensor:
 
 
 def matmul(a: Enclosure, b: Enclosure) -> Enclosure:
-    """A·B (any batch shapes): three products, one for the values and two for the radii."""
+    """A·B (any batch shapes): one product for the values, one for the radii, and another where A may have some of its own."""
     k = a.mid.shape[-1]
     mid = a.mid @ b.mid
     size_a, size_b = a.mid.abs(), b.mid.abs()
-    rad = size_a @ (b.rad + gamma(k) * size_b + UNDERFLOW)  # gamma·|b| may underflow, and |a| be huge
-    if bool((a.rad > 0).any()):
-        rad = rad + a.rad @ (size_b + b.rad)
-    return Enclosure(mid, widen(rad + 2 * k * UNDERFLOW, 2 * k))  # three products may underflow, by 2^-1075 a term
+    spread = (size_b * gamma(k)).add_(UNDERFLOW)  # gamma·|b| may underflow, and |a| be huge
+    rad = size_a @ (spread if b.exact else spread.add_(b.rad))
+    if not a.exact:
+        rad += a.rad @ (size_b if b.exact else size_b.add_(b.rad))
+    return Enclosure(mid, widen(rad.add_(2 * k * UNDERFLOW), 2 * k))  # three products may underflow, by 2^-1075 a term
 
 
 rule(aten.bmm.default, aten.mm.default, aten.matmul.default, aten.mv.default, aten.dot.default)(matmul)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import UnknownOperatorError
-from boundcheck.rigor.enclosure import UNIT_ROUNDOFF, Enclosure, literal_radius
+from boundcheck.rigor.enclosure import UNIT_ROUNDOFF, Enclosure, literal_radius, settled
 
 aten = torch.ops.aten
 Rule = Callable[..., Any]
@@ -23,46 +23,55 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {}
 """Operators that a trace writes out in others, each as a function of tensors (filled by `boundcheck.rigor.decompositions`)."""
 
 
-def rule(*operators: Any) -> Callable[[Rule], Rule]:
-    """Register an error rule for ATen operators (overloads such as `torch.ops.aten.add.Tensor`)."""
+def rule(*operators: Any, honest: bool = False) -> Callable[[Rule], Rule]:
+    """Register an error rule for ATen operators (overloads such as `torch.ops.aten.add.Tensor`).
+
+    Args:
+        operators: overloads that the function is the rule of.
+        honest: whether the function itself sees to it that nothing is said of a value that overflowed.
+
+    """
 
     def register(function: Rule) -> Rule:
         for operator in operators:
-            _RULES[operator] = _aligned(function)
+            _RULES[operator] = _aligned(function, honest)
         return function
 
     return register
 
 
-def _aligned(function: Rule) -> Rule:
+def _aligned(function: Rule, honest: bool) -> Rule:
     """A rule whose results are laid out alike in memory, values and radii, and know nothing of what overflowed."""
+
+    def finish(x: Enclosure) -> Enclosure:
+        return x if x.exact else aligned(x if honest else _honest(x))
 
     @functools.wraps(function)
     def apply(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         if isinstance(result, Enclosure):
-            return _align(_honest(result))
-        return [_align(_honest(part)) for part in result] if isinstance(result, list) else result
+            return finish(result)
+        return [finish(part) for part in result] if isinstance(result, list) else result
 
     return apply
 
 
 def _honest(x: Enclosure) -> Enclosure:
     """A radius around what is not finite is infinite, or 0 where exactly that was given."""
-    if not x.mid.is_floating_point() or bool(x.mid.isfinite().all()):
+    if not x.mid.is_floating_point() or settled(x.mid):
         return x
     lost = ~x.mid.isfinite() & (x.rad > 0) & x.rad.isfinite()
-    return dataclasses.replace(x, rad=torch.where(lost, torch.inf, x.rad)) if bool(lost.any()) else x
+    return dataclasses.replace(x, radius=torch.where(lost, torch.inf, x.rad)) if bool(lost.any()) else x
 
 
-def _align(x: Enclosure) -> Enclosure:
+def aligned(x: Enclosure) -> Enclosure:
     """A trace's views and writes in place must do the same to values and radii."""
     if x.mid.stride() == x.rad.stride():
         return x
     rad = torch.empty_like(x.mid, dtype=torch.float64)
     if rad.stride() == x.mid.stride():
-        return dataclasses.replace(x, rad=rad.copy_(x.rad))
-    return dataclasses.replace(x, mid=x.mid.contiguous(), rad=x.rad.contiguous())
+        return dataclasses.replace(x, radius=rad.copy_(x.rad))
+    return dataclasses.replace(x, mid=x.mid.contiguous(), radius=x.rad.contiguous())
 
 
 def decomposes(*operators: Any) -> Callable[[Rule], Rule]:
@@ -114,7 +123,8 @@ def enclosed(value: Any, like: Enclosure) -> Enclosure:
     mid = torch.tensor(float(value), dtype=torch.float64, device=like.mid.device)
     if isinstance(value, int):
         return Enclosure.exactly(mid) if int(float(value)) == value else Enclosure(mid, 2 * UNIT_ROUNDOFF * mid.abs())
-    return Enclosure(mid, torch.full_like(mid, literal_radius(float(value))))
+    radius = literal_radius(float(value))
+    return Enclosure(mid, torch.full_like(mid, radius)) if radius else Enclosure.exactly(mid)
 
 
 def pair(x: Any, y: Any) -> tuple[Enclosure, Enclosure]:
@@ -131,6 +141,8 @@ def doubled(x: Enclosure) -> Enclosure:
     if x.mid.is_floating_point() or x.mid.dtype == torch.bool:
         return x
     mid = x.mid.to(torch.float64)
+    if x.exact and within(x.mid, 2**53):
+        return Enclosure.exactly(mid)
     return Enclosure(mid, x.rad + torch.where(mid.abs() >= 2.0**53, 2 * UNIT_ROUNDOFF * mid.abs(), 0.0))
 
 
@@ -151,4 +163,20 @@ def nonzero(x: Enclosure) -> Tensor:
 
 def counted(x: Enclosure) -> Enclosure:
     """Truth values as the numbers 0 and 1; an undecided one is within 1 of either."""
-    return Enclosure(x.mid.to(torch.int64), x.rad.clamp(max=1.0)) if x.mid.dtype == torch.bool else x
+    if x.mid.dtype != torch.bool:
+        return x
+    return Enclosure(x.mid.to(torch.int64), None if x.exact else x.rad.clamp(max=1.0))
+
+
+def numbers(x: Enclosure, y: Enclosure) -> tuple[Enclosure, Enclosure]:
+    """Truth values as numbers too: of the kind that the other one is."""
+    x, y = counted(x), counted(y)
+    return (doubled(x), doubled(y)) if x.mid.is_floating_point() != y.mid.is_floating_point() else (x, y)
+
+
+def within(whole: Tensor, limit: float) -> bool:
+    """Whether every one of these whole numbers is at most so large, with its sign or without."""
+    if not whole.numel():
+        return True
+    least, most = whole.aminmax()
+    return -limit <= int(least) and int(most) <= limit

@@ -8,16 +8,20 @@ import torch
 from torch import Tensor
 
 from boundcheck.rigor.enclosure import Enclosure, gamma, widen
-from boundcheck.rigor.registry import Rule, aten, counted, enclosed, in_double, rule
+from boundcheck.rigor.registry import Rule, aten, counted, doubled, enclosed, in_double, rule
 
 
 def _both(operator: Any) -> Rule:
     """An operator that only moves entries: applied to the values and to the radii alike."""
 
     def apply(*args: Any, **kwargs: Any) -> Any:
+        exact = True
+
         def pick(part: str) -> Any:
             def get(value: Any) -> Any:
+                nonlocal exact
                 if isinstance(value, Enclosure):
+                    exact = exact and value.exact
                     return getattr(value, part)
                 if isinstance(value, list | tuple):
                     return type(value)(get(item) for item in value)
@@ -25,7 +29,10 @@ def _both(operator: Any) -> Rule:
 
             return operator(*get(args), **{key: get(value) for key, value in kwargs.items()})
 
-        mid, rad = pick("mid"), pick("rad")
+        mid = pick("mid")
+        if exact:
+            return Enclosure.exactly(mid) if isinstance(mid, Tensor) else [Enclosure.exactly(m) for m in mid]
+        rad = pick("rad")
         if isinstance(mid, Tensor):
             return Enclosure(mid, rad)
         return [Enclosure(m, r) for m, r in zip(mid, rad, strict=True)]
@@ -79,21 +86,20 @@ for _move in MOVES:
     _packet, _overload = _move.split(".")
     if hasattr(aten, _packet) and _overload in getattr(aten, _packet).overloads():
         _operator = getattr(getattr(aten, _packet), _overload)
-        rule(_operator)(_both(_operator))
+        rule(_operator, honest=True)(_both(_operator))
 # Changes of shape in place, at the end of torch's own steps; what follows uses the result.
-rule(aten.squeeze_.dim)(_both(aten.squeeze.dim))
-rule(aten.squeeze_.dims)(_both(aten.squeeze.dims))
-rule(aten.unsqueeze_.default)(_both(aten.unsqueeze.default))
-rule(aten.t_.default)(_both(aten.t.default))
+rule(aten.squeeze_.dim, honest=True)(_both(aten.squeeze.dim))
+rule(aten.squeeze_.dims, honest=True)(_both(aten.squeeze.dims))
+rule(aten.unsqueeze_.default, honest=True)(_both(aten.unsqueeze.default))
+rule(aten.t_.default, honest=True)(_both(aten.t.default))
 rule(aten.transpose_.default)(_both(aten.transpose.int))
 
 
-@rule(aten.constant_pad_nd.default)
+@rule(aten.constant_pad_nd.default, honest=True)
 def pad(x: Enclosure, padding: Sequence[int], value: float = 0) -> Enclosure:
     """x with a border of one number, which is exact."""
-    return Enclosure(
-        aten.constant_pad_nd.default(x.mid, padding, value), aten.constant_pad_nd.default(x.rad, padding, 0)
-    )
+    mid = aten.constant_pad_nd.default(x.mid, padding, value)
+    return Enclosure(mid, None if x.exact else aten.constant_pad_nd.default(x.rad, padding, 0))
 
 
 # ------------------------------------------------------------------------------------------------ entries at positions
@@ -108,15 +114,22 @@ def _indices(value: Any) -> Any:
 def _undecided(indices: Any) -> bool:
     """Whether a position depends on rounding (an undecided comparison turned into a number)."""
     if isinstance(indices, Enclosure):
-        return bool((indices.rad > 0).any())
+        return not indices.exact and bool((indices.rad > 0).any())
     return isinstance(indices, list | tuple) and any(map(_undecided, indices))
+
+
+def _all_exact(indices: Any) -> bool:
+    return all(one is None or one.exact for one in indices)
 
 
 @rule(aten.index.Tensor, aten._unsafe_index.Tensor)
 def index(x: Enclosure, indices: Any) -> Enclosure:
     """x[indices]; nothing is known of what was picked at an undecided position."""
     places = _indices(indices)
-    mid, rad = aten.index.Tensor(x.mid, places), aten.index.Tensor(x.rad, places)
+    mid = aten.index.Tensor(x.mid, places)
+    if x.exact and _all_exact(indices):
+        return Enclosure.exactly(mid)
+    rad = aten.index.Tensor(x.rad, places)
     if not _undecided(indices):
         return Enclosure(mid, rad)
     unsure = torch.stack(torch.broadcast_tensors(*(i.rad > 0 for i in indices if i is not None))).any(0)
@@ -131,6 +144,8 @@ def gather(x: Enclosure, dim: int, indices: Enclosure, *, sparse_grad: bool = Fa
     """Entries picked along an axis; nothing is known of what was picked at an undecided position."""
     along = indices.mid.dim() != x.mid.dim()
     pick = torch.index_select if along else torch.gather
+    if x.exact and indices.exact:
+        return Enclosure.exactly(pick(x.mid, dim, indices.mid))
     unsure = indices.rad > 0
     if along and x.mid.dim():
         unsure = unsure.reshape([-1 if axis == dim % x.mid.dim() else 1 for axis in range(x.mid.dim())])
@@ -221,9 +236,14 @@ for _creation in CREATIONS:
     rule(getattr(getattr(aten, _packet), _overload))(_created(getattr(getattr(aten, _packet), _overload)))
 
 
+WRITING = frozenset({aten.fill_.Scalar, aten.zero_.default, aten.copy_.default})
+"""Operators that overwrite entries in place, seen by every view of them."""
+
+
 @rule(aten.fill_.Scalar, aten.zero_.default)
 def fill(x: Enclosure, value: float = 0.0) -> Enclosure:
     """Overwrite in place (seen where torch builds the rows of an identity)."""
+    x = x.written_out()
     x.mid.fill_(value)
     x.rad.zero_()
     return x
@@ -232,6 +252,7 @@ def fill(x: Enclosure, value: float = 0.0) -> Enclosure:
 @rule(aten.copy_.default)
 def copy(x: Enclosure, y: Enclosure) -> Enclosure:
     """Overwrite in place by another tensor."""
+    x = x.written_out()
     x.mid.copy_(y.mid)
     x.rad.copy_(y.rad)
     return x
@@ -247,9 +268,13 @@ def cast(x: Any, dtype: Any = None, **kwargs: Any) -> Enclosure:
     narrow = x.mid if dtype is None else x.mid.to(dtype)
     mid = in_double(narrow).clone()
     if narrow.dtype == x.mid.dtype:
-        return Enclosure(mid, x.rad.clone())
+        return Enclosure(mid, None if x.exact else x.rad.clone())
+    if x.exact and (x.mid.dtype == torch.bool or mid.dtype == torch.bool):
+        return Enclosure.exactly(mid)
     if not mid.is_floating_point():
         return Enclosure(mid, _of_whole(x, mid))
+    if not x.mid.is_floating_point() and narrow.dtype == torch.float64:
+        return doubled(counted(x))
     rad = counted(x).rad + (mid - x.mid.to(torch.float64)).abs()
     if not x.mid.is_floating_point():  # a whole number beyond 2^53 is rounded
         rad = rad + torch.where(mid.abs() >= 2.0**53, mid.abs() * 2.0**-53, 0.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from boundcheck.errors import BoundcheckError, UnknownOperatorError
 from boundcheck.rigor.decompositions import DECOMPOSITIONS, exactly
 from boundcheck.rigor.enclosure import Enclosure, literal
-from boundcheck.rigor.registry import lookup
+from boundcheck.rigor.registry import aligned, lookup
+from boundcheck.rigor.shapes import WRITING
 
 Function = Callable[..., Sequence[Tensor]]
 
@@ -40,8 +42,24 @@ class Traced:
 
         """
         # A graph has its inputs' memory layout baked in: it was traced on contiguous ones.
-        plain = [Enclosure(x.mid.contiguous(), x.rad.contiguous()) for x in inputs]
-        return _interpret(self.graph, plain, unknown)
+        plain = [Enclosure(x.mid.contiguous(), None if x.exact else x.rad.contiguous()) for x in inputs]
+        return _interpret(self, plain, unknown)
+
+    @cached_property
+    def writes(self) -> bool:
+        """Whether the graph overwrites entries in place: then views share radii, and everything has one in memory."""
+        return any(node.target in WRITING for node in self.graph.graph.nodes)
+
+    @cached_property
+    def spent(self) -> dict[Node, list[Node]]:
+        """After which node each value can be dropped: keeps the memory of a replay near that of plain torch."""
+        return _last_uses(self.graph)
+
+    @cached_property
+    def constants(self) -> dict[Node, Enclosure]:
+        """The tensors that the graph holds, as what is meant by them."""
+        nodes = [node for node in self.graph.graph.nodes if node.op == "get_attr"]
+        return {node: literal(getattr(self.graph, str(node.target))) for node in nodes}
 
     def operators(self) -> list[str]:
         """The distinct operators of the graph."""
@@ -72,9 +90,9 @@ def trace(function: Function, inputs: Sequence[Tensor], *, functional: bool = Fa
     return Traced(graph)
 
 
-def _interpret(module: GraphModule, inputs: Sequence[Enclosure], unknown: set[str] | None) -> list[Enclosure]:
+def _interpret(traced: Traced, inputs: Sequence[Enclosure], unknown: set[str] | None) -> list[Enclosure]:
     values: dict[Node, Any] = {}
-    last_use = _last_uses(module)
+    writes = traced.writes
     supply = iter(inputs)
 
     def fetch(argument: Any) -> Any:
@@ -85,19 +103,30 @@ def _interpret(module: GraphModule, inputs: Sequence[Enclosure], unknown: set[st
         return argument
 
     result: Any = []
-    for node in module.graph.nodes:
+    for node in traced.graph.graph.nodes:
         if node.op == "placeholder":
             values[node] = next(supply)
         elif node.op == "get_attr":
-            constant = getattr(module, str(node.target))
-            values[node] = literal(constant)
+            values[node] = _copied(traced.constants[node]) if writes else traced.constants[node]
         elif node.op == "output":
             result = fetch(node.args[0])
         else:
             values[node] = _call(node, fetch, unknown)
-        for spent in last_use.get(node, ()):
+        if writes and node in values:
+            values[node] = _written_out(values[node])
+        for spent in traced.spent.get(node, ()):
             values.pop(spent, None)
     return list(result)
+
+
+def _written_out(result: Any) -> Any:
+    if isinstance(result, list):
+        return [_written_out(part) for part in result]
+    return aligned(result.written_out()) if isinstance(result, Enclosure) else result
+
+
+def _copied(x: Enclosure) -> Enclosure:
+    return Enclosure(x.mid.clone(), x.rad.clone())
 
 
 def _call(node: Node, fetch: Callable[[Any], Any], unknown: set[str] | None) -> Any:
@@ -140,7 +169,6 @@ def _plainly(operator: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _last_uses(module: GraphModule) -> dict[Node, list[Node]]:
-    """After which node each value can be dropped: keeps the memory of a replay near that of plain torch."""
     last: dict[Node, Node] = {}
     for node in module.graph.nodes:
         for used in node.all_input_nodes:

@@ -1,0 +1,191 @@
+"""Inner products of Jacobian rows with those of a small batch, for parameters whose rows must be formed.
+
+Two ways to J·J_Sᵀ for mk rows J_S that are at hand. By reverse mode the rows of J are formed, a few samples at a time in a core's
+cache, multiplied and forgotten. By forward mode the network is differentiated along each row of J_S, which yields a column of the
+product for all samples and outputs at once, and no row at all. Which takes fewer operations depends on k, on mk and on how often
+a parameter is used for one sample; both are counted on one sample before the choice is made.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.utils.flop_counter import FlopCounterMode
+
+from boundcheck.geometry.jacobian import batches, jacobian_blocks
+from boundcheck.geometry.layers import TEMPORARY
+from boundcheck.geometry.model import Model, require_finite
+
+MIXED = 4
+"""Samples that are passed together and one by one, to see whether they influence each other."""
+
+PROBES = 8
+"""Random directions along which forward mode also differentiates, to know how long the rows are that it does not form."""
+
+WRITTEN = 32
+"""Operations that take as long as writing one number of a formed row to memory."""
+
+WORTHWHILE = 1e7
+"""Operations a batch below which counting them costs more than the better choice saves."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How inner products with the rows of J_S are found, and why.
+
+    Attributes:
+        forward: by derivatives along these rows instead of rows.
+        reverse_operations: floating-point operations a sample by reverse mode.
+        forward_operations: by forward mode; +∞ where an operation knows none.
+        why: what to say about it.
+
+    """
+
+    forward: bool
+    reverse_operations: float
+    forward_operations: float
+    why: str
+
+
+def choose(model: Model, x: Tensor, samples: int, rows: int) -> Choice:
+    """Count both ways on the first sample of x.
+
+    Args:
+        model: as a function of the parameters in question.
+        x: samples `[N, ...]`.
+        samples: how many will be asked for.
+        rows: mk.
+
+    """
+    if not batches(model, x):
+        return Choice(False, math.nan, math.inf, "one sample at a time: torch cannot batch this network")
+    with torch.no_grad():
+        outputs = model.call(model.params, x[:1]).shape[-1]
+    product = 2.0 * outputs * rows * model.size
+    if product * samples < WORTHWHILE:
+        return Choice(False, product, math.nan, "so few numbers that counting would cost more than it saves")
+    reverse = product + outputs * (_reverse_operations(model, x[:1]) + WRITTEN * model.size)
+    try:
+        forward = (rows + PROBES) * _forward_operations(model, x[:1])
+        alone = forward < reverse and _keep_to_themselves(model, x[:MIXED])
+    except (RuntimeError, NotImplementedError) as error:
+        return Choice(False, reverse, math.inf, f"no forward mode: {str(error).splitlines()[0][:80]}")
+    if forward < reverse and not alone:
+        return Choice(
+            False, reverse, forward, "forward mode takes batches, and samples of a batch influence each other"
+        )
+    less = "fewer" if forward < reverse else "more"
+    return Choice(
+        forward < reverse, reverse, forward, f"forward mode takes {less} operations: {forward:.1e} to {reverse:.1e}"
+    )
+
+
+def _reverse_operations(model: Model, sample: Tensor) -> float:
+    leaves = {name: value.detach().requires_grad_() for name, value in model.params.items()}
+    with torch.enable_grad(), FlopCounterMode(display=False) as counter:
+        output = model.call(leaves, sample).sum()
+        if output.requires_grad:
+            torch.autograd.grad(output, list(leaves.values()), allow_unused=True)
+    return float(counter.get_total_flops())
+
+
+def _forward_operations(model: Model, sample: Tensor) -> float:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, forward_ad.dual_level():
+        dual = {name: forward_ad.make_dual(value, torch.ones_like(value)) for name, value in model.params.items()}
+        model.call(dual, sample)
+    return float(counter.get_total_flops())
+
+
+def _keep_to_themselves(model: Model, x: Tensor) -> bool:
+    """Whether derivatives along one direction are the same of a batch and of its samples one by one.
+
+    The threshold √u tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
+    """
+    tangents = {name: torch.ones_like(value) for name, value in model.params.items()}
+    found = [_along(model, part, tangents) for part in (x, *x.split(1))]
+    together, apart = found[0], torch.cat(found[1:])
+    size = float(torch.linalg.vector_norm(apart))
+    return float(torch.linalg.vector_norm(together - apart)) <= torch.finfo(apart.dtype).eps ** 0.5 * size
+
+
+def _along(model: Model, x: Tensor, tangents: Mapping[str, Tensor]) -> Tensor:
+    """Derivatives of the outputs `[N, k]` along one direction."""
+    return torch.func.jvp(lambda p: model.call(p, x), (dict(model.params),), (dict(tangents),))[1]
+
+
+@dataclass(frozen=True)
+class Products:
+    """Inner products `[N·k, mk]` of rows with those of J_S, the rows' sizes `[N·k]`, and whether they are all exactly 0."""
+
+    values: Tensor
+    sizes: Tensor
+    vanish: bool
+
+    def plus(self, other: "Products") -> "Products":
+        """Of the same rows, continued over other parameters."""
+        return Products(self.values + other.values, torch.hypot(self.sizes, other.sizes), self.vanish and other.vanish)
+
+
+def products(model: Model, x: Tensor, rows: Tensor, choice: Choice) -> Products:
+    """J·J_Sᵀ for the samples x.
+
+    Args:
+        model: as a function of the parameters in question, n of them.
+        x: samples `[N, ...]`.
+        rows: J_S `[mk, n]`, columns in the parameters' order.
+        choice: from `choose`.
+
+    Raises:
+        BoundcheckError: where the Jacobian is not finite.
+
+    """
+    return _by_forward(model, x, rows) if choice.forward else _by_reverse(model, x, rows)
+
+
+def _by_reverse(model: Model, x: Tensor, rows: Tensor) -> Products:
+    columns = rows.split([value.numel() for value in model.params.values()], dim=-1)
+    values, sizes = [], []
+    zero = True
+    for blocks in jacobian_blocks(model, x, max(1, TEMPORARY // max(1, model.size))):
+        flat = [block.flatten(2).flatten(0, 1).double() for block in blocks.values()]
+        values.append(
+            sum((part @ block.mT for part, block in zip(columns, flat, strict=True)), start=rows.new_zeros(()))
+        )
+        sizes.append(torch.stack([torch.linalg.vector_norm(block, dim=-1) for block in flat]).square().sum(0).sqrt())
+        zero = zero and not bool(sizes[-1].any() or any(block.any() for block in flat))
+    return Products(torch.cat(values, dim=-1).mT, _finite(torch.cat(sizes), x), zero)
+
+
+def _by_forward(model: Model, x: Tensor, rows: Tensor) -> Products:
+    """The sizes are estimates, from 8 random directions: they serve the estimate of an error only."""
+    generator = torch.Generator().manual_seed(0)
+    probes = torch.randn(PROBES, model.size, generator=generator, dtype=torch.float64).to(rows.device)
+    scale = max(float(torch.linalg.vector_norm(rows, dim=-1).max()), torch.finfo(torch.float64).tiny)
+    directions = torch.cat(
+        [rows / scale, probes / math.sqrt(model.size)]
+    )  # of like sizes: narrow floats must not underflow
+
+    found = torch.cat(
+        [
+            torch.func.vmap(lambda t: _along(model, x, t))(_split(model, part)).detach().double().flatten(1)
+            for part in directions.split(8)
+        ]
+    )
+    lengths = (found[len(rows) :] * math.sqrt(model.size)).square().mean(0).sqrt()
+    return Products((found[: len(rows)] * scale).mT, _finite(lengths, x), not bool(found.any()))
+
+
+def _split(model: Model, directions: Tensor) -> dict[str, Tensor]:
+    parts = directions.split([value.numel() for value in model.params.values()], dim=-1)
+    return {
+        name: part.unflatten(-1, value.shape).to(value) if value.dim() else part.squeeze(-1).to(value)
+        for (name, value), part in zip(model.params.items(), parts, strict=True)
+    }
+
+
+def _finite(sizes: Tensor, x: Tensor) -> Tensor:
+    require_finite(sizes.reshape(x.shape[0], -1), "the Jacobian")
+    return sizes

@@ -1,0 +1,231 @@
+"""What each affine map of a network saw over a batch: activations from a forward pass, signals from a backward pass an output.
+
+All of it presumes that the samples of a batch do not influence each other, that the first axis is the sample and that a parameter
+acts through its map alone. Which networks keep to that cannot be read off them, so the first batch of each set is compared with
+automatic differentiation on one of its samples alone. A parameter that acts elsewhere (in a norm, as a slice, inside of somebody
+else's vmap) shows there, or is never seen; its rows are then formed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from boundcheck.geometry.layers import Captured, NotSeparableError, concatenated
+from boundcheck.geometry.model import Call
+from boundcheck.geometry.watch import Applied, Key, Watch
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a pass over a batch showed.
+
+    Attributes:
+        captured: activations and signals of each affine map that reaches the outputs.
+        formed: names of the parameters whose Jacobian rows that does not give.
+
+    """
+
+    captured: dict[Key, Captured]
+    formed: frozenset[str]
+
+
+def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozenset[str] | None = None) -> Observed:
+    """The affine maps of a network on the batch x, and which parameters must be treated otherwise.
+
+    Args:
+        call: the network.
+        params: what is differentiated, by name.
+        x: samples `[N, ...]`.
+        formed: the answer of an earlier batch of the same set, where there is one. Otherwise the last sample is passed through
+            alone, and the maps are believed if automatic differentiation agrees there. That is the network's structure, so one
+            look serves all batches of a set.
+
+    """
+    leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
+    with torch.enable_grad():
+        outputs, applied = _forward(call, leaves, x)
+        if any(made.left._version for calls in applied.values() for made in calls):
+            # An in-place operation behind a layer (a ReLU, say) overwrote what we differentiate with respect to: give it copies.
+            outputs, applied = _forward(call, leaves, x, pass_on=torch.clone)
+        captured = _backward(outputs, _apart(applied)) if outputs.requires_grad else {}
+        if formed is None:
+            believed = captured if _agree(call(leaves, x[-1:]), leaves, captured) else {}
+            inside = {name for key in believed for name in key}
+            formed = _reaching(outputs, {name: leaf for name, leaf in leaves.items() if name not in inside})
+    return Observed({key: seen for key, seen in captured.items() if formed.isdisjoint(key)}, formed)
+
+
+def _forward(
+    call: Call,
+    leaves: Mapping[str, Tensor],
+    x: Tensor,
+    shifts: Mapping[Key, Sequence[Tensor]] | None = None,
+    pass_on: Callable[[Tensor], Tensor] = lambda result: result,
+) -> tuple[Tensor, dict[Key, list[Applied]]]:
+    """Outputs, and all affine maps, to whose results the shifts are added on the way."""
+    with Watch(leaves, shifts, pass_on) as watch:
+        outputs = call(leaves, x)
+    return outputs, watch.applied
+
+
+def _apart(applied: Mapping[Key, list[Applied]]) -> dict[Key, list[Applied]]:
+    """Those that share no parameter with another: a product of rows would miss how the two act together."""
+    names = [name for key in applied for name in key if name]
+    return {
+        key: calls
+        for key, calls in applied.items()
+        if all(names.count(name) == 1 for name in key if name) and len({made.transposed for made in calls}) == 1
+    }
+
+
+def _backward(outputs: Tensor, applied: Mapping[Key, list[Applied]]) -> dict[Key, Captured]:
+    samples = outputs.shape[0]
+    # A result computed under no_grad carries no gradient, as in training; one inside of somebody's vmap is no tensor of ours.
+    live = {
+        key: calls
+        for key, calls in applied.items()
+        if all(made.left.requires_grad and _plain(made.left) for made in calls)
+    }
+    results = [made.left for calls in live.values() for made in calls]
+    if not results:
+        return {}
+    # One backward pass an output for the whole batch: output j of sample i depends on sample i alone.
+    signals = [
+        torch.autograd.grad(output.sum(), results, retain_graph=True, allow_unused=True, materialize_grads=True)
+        for output in outputs.unbind(-1)
+    ]
+    columns = iter(zip(*signals, strict=True))
+    found = {key: _captured(key, calls, [next(columns) for _ in calls], samples) for key, calls in live.items()}
+    return {key: seen for key, seen in found.items() if seen is not None}
+
+
+def _plain(tensor: Tensor) -> bool:
+    return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def _captured(
+    key: Key, calls: Sequence[Applied], signals: Sequence[tuple[Tensor, ...]], samples: int
+) -> Captured | None:
+    """None where activations do not split into samples."""
+    try:
+        inputs = [_by_sample(made.entered(), samples) for made in calls]
+        found = [
+            concatenated([_features_last(signal, made, samples)[:, None] for signal in column], 1)
+            for made, column in zip(calls, signals, strict=True)
+        ]
+    except NotSeparableError:
+        return None
+    return Captured(
+        concatenated(inputs, 1).detach().double(),
+        concatenated(found, 2).double(),
+        weight=bool(key[0]),
+        bias=bool(key[1]),
+        transposed=calls[0].transposed,
+    )
+
+
+def _features_last(signal: Tensor, made: Applied, samples: int) -> Tensor:
+    return _by_sample(signal if made.features == -1 else signal.flatten(2).mT, samples)
+
+
+def _by_sample(tensor: Tensor, samples: int) -> Tensor:
+    """`[N, T, features]`, for a tensor whose leading axes are the samples and what each sample consists of."""
+    if tensor.dim() < 2 or tensor.shape[:-1].numel() % samples:
+        raise NotSeparableError
+    return tensor.reshape(samples, -1, tensor.shape[-1])
+
+
+def _agree(alone: Tensor, leaves: Mapping[str, Tensor], captured: Mapping[Key, Captured]) -> bool:
+    """Whether automatic differentiation finds the captured rows too, of the last sample passed through alone.
+
+    One map that disagrees discredits all: samples may influence each other, and the others agree by chance. The threshold √u
+    tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
+    """
+    last = {key: seen.part(slice(-1, None)) for key, seen in captured.items()}
+    most = torch.finfo(alone.dtype).eps ** 0.5
+    for j, output in enumerate(alone.unbind(-1)):
+        rows = _rows_by_autograd(output, leaves)
+        for key, seen in last.items():
+            found = [rows[name].double().flatten() for name in key if name]
+            ours = [block[0, j] for block in seen.blocks()]
+            error = max(float(torch.linalg.vector_norm(a.sub_(b))) for a, b in zip(ours, found, strict=True))
+            if not error <= most * float(seen.sizes()[0, j]):
+                return False
+    return True
+
+
+def _rows_by_autograd(output: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    if not output.requires_grad:
+        return {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
+    found = torch.autograd.grad(
+        output.sum(), list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(leaves, found, strict=True))
+
+
+def _reaching(outputs: Tensor, leaves: Mapping[str, Tensor]) -> frozenset[str]:
+    """Those of the leaves on which the outputs depend at all."""
+    if not leaves or not outputs.requires_grad:
+        return frozenset()
+    found = torch.autograd.grad(outputs.sum(), list(leaves.values()), retain_graph=True, allow_unused=True)
+    return frozenset(name for name, part in zip(leaves, found, strict=True) if part is not None)
+
+
+def observe_lanes(call: Call, params: Mapping[str, Tensor], x: Tensor) -> dict[Key, Captured]:
+    """`observe` for many nets of one shape at once: params and x have a leading lane axis, and so has the result.
+
+    Raises:
+        NotSeparableError: if some rows must be formed, or if the first lane alone gives something else.
+
+    """
+    first = {name: value[0] for name, value in params.items()}
+    alone = observe(call, first, x[0])
+    if alone.formed:
+        raise NotSeparableError
+    with torch.no_grad():
+        outputs, applied = _forward(call, first, x[0])
+    zeros = {key: [torch.zeros_like(made.left) for made in calls] for key, calls in applied.items()}
+    directions = torch.eye(outputs.shape[-1], dtype=outputs.dtype, device=outputs.device)
+
+    def one(given: dict[str, Tensor], batch: Tensor) -> dict[Key, tuple[Tensor, Tensor]]:
+        # Gradients with respect to what leaves a layer are those with respect to a 0 that is added to it.
+        def shifted(shifts: dict[Key, list[Tensor]]) -> tuple[Tensor, dict[Key, Tensor]]:
+            outputs, applied = _forward(call, given, batch, shifts)
+            samples = batch.shape[0]
+            return outputs.sum(0), {
+                key: concatenated([_by_sample(made.entered(), samples) for made in applied[key]], 1)
+                for key in alone.captured
+            }
+
+        _, pull, inputs = torch.func.vjp(shifted, zeros, has_aux=True)  # type: ignore[misc]
+        signals = torch.func.vmap(pull)(directions)[0]
+        return {key: (inputs[key], _gathered(signals[key], applied[key], batch.shape[0])) for key in alone.captured}
+
+    found = torch.func.vmap(one)({name: value.detach() for name, value in params.items()}, x)
+    captured = {
+        key: Captured(inputs.detach().double(), signals.detach().double(), bool(key[0]), bool(key[1]))
+        for key, (inputs, signals) in found.items()
+    }
+    for key, one_lane in alone.captured.items():
+        _require_equal(captured[key].inputs[0], one_lane.inputs, outputs.dtype)
+        _require_equal(captured[key].signals[0], one_lane.signals, outputs.dtype)
+    return captured
+
+
+def _gathered(signals: Sequence[Tensor], calls: Sequence[Applied], samples: int) -> Tensor:
+    """Signals `[N, k, T, out]` of a map, from those of each of its calls (k first)."""
+    found = [
+        _features_last(signal.flatten(0, 1), made, signal.shape[0] * samples).unflatten(0, (-1, samples))
+        for signal, made in zip(signals, calls, strict=True)
+    ]
+    return concatenated([signal.transpose(0, 1) for signal in found], 2)
+
+
+def _require_equal(found: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
+    if found.shape != expected.shape:
+        raise NotSeparableError
+    error, size = torch.linalg.vector_norm(found - expected), torch.linalg.vector_norm(expected)
+    if not error <= torch.finfo(dtype).eps ** 0.5 * size:
+        raise NotSeparableError

@@ -1,0 +1,234 @@
+"""Which networks give their Jacobian rows away as activations and signals, and that those are the rows of the loop."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+
+from boundcheck.geometry import tangent_overlap
+from boundcheck.geometry.layers import Captured
+from boundcheck.geometry.observe import observe
+from boundcheck.geometry.rows import Rows, no_rows, with_sizes
+from tests.geometry.oracle import geometry, jacobian_rows
+
+Params = Mapping[str, Tensor]
+Function = Callable[[Params, Tensor], Tensor]
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+HELD = random(8, 6, seed=7)
+
+
+def by_hand(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(x @ p["w"] + p["b"]) @ p["v"].T + p["c"]
+
+
+def bias_first(p: Params, x: Tensor) -> Tensor:
+    return p["c"] + torch.tanh(torch.addmm(p["b"], x, p["w"])).matmul(p["v"].mT)
+
+
+def products_of_other_names(p: Params, x: Tensor) -> Tensor:
+    return torch.mm(functional.linear(x, p["w"].t(), p["b"]).sigmoid(), torch.t(p["v"])).add(p["c"])
+
+
+def twice(p: Params, x: Tensor) -> Tensor:
+    hidden = torch.tanh(x @ p["w"] + p["b"])
+    return torch.tanh((hidden[:, :6] @ p["w"]) + p["b"]) @ p["v"].T + p["c"]
+
+
+def frozen_within(p: Params, x: Tensor) -> Tensor:
+    """A first layer that is trained by its bias alone: its weight is no parameter."""
+    return functional.linear(x, HELD, p["b"]).tanh() @ p["v"].T + p["c"] + 0.0 * p["w"].sum()
+
+
+CAPTURED: dict[str, Function] = {
+    "by hand": by_hand,
+    "bias first": bias_first,
+    "other names": products_of_other_names,
+    "twice": twice,
+}
+
+
+def by_einsum(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(torch.einsum("ni,io->no", x, p["w"]) + p["b"]) @ p["v"].T + p["c"]
+
+
+def also_outside(p: Params, x: Tensor) -> Tensor:
+    return by_hand(p, x) * p["w"].norm()
+
+
+def two_partners(p: Params, x: Tensor) -> Tensor:
+    """One weight with two biases: how they act together is in neither pair."""
+    return (
+        torch.tanh(functional.linear(x, p["w"].t(), p["b"]) + functional.linear(x.cos(), p["w"].t(), None)) @ p["v"].T
+    )
+
+
+def both_ways(p: Params, x: Tensor) -> Tensor:
+    """One square weight, once as it is and once transposed."""
+    square = p["w"][:, :6]
+    return torch.tanh(x @ square @ square.T) @ p["v"][:, :6].T + p["c"] + 0.0 * p["b"].sum()
+
+
+def within_a_map(p: Params, x: Tensor) -> Tensor:
+    return torch.func.vmap(lambda one: torch.tanh(one[None] @ p["w"] + p["b"])[0])(x) @ p["v"].T + p["c"]
+
+
+def by_keyword(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(torch.matmul(x, other=p["w"]) + p["b"]) @ p["v"].T + p["c"]
+
+
+def scaled_sum(p: Params, x: Tensor) -> Tensor:
+    return torch.add(torch.tanh(x @ p["w"]) @ p["v"].T, p["c"], alpha=3.0) + 0.0 * p["b"].sum()
+
+
+FORMED: dict[str, Function] = {
+    "einsum": by_einsum,
+    "also outside": also_outside,
+    "two partners": two_partners,
+    "both ways": both_ways,
+    "within somebody's vmap": within_a_map,
+    "by keyword": by_keyword,
+    "a scaled sum": scaled_sum,
+    "bias alone": frozen_within,
+}
+
+
+def parameters() -> dict[str, Tensor]:
+    return {"w": random(6, 8, seed=3), "b": random(8, seed=4), "v": random(2, 8, seed=5), "c": random(2, seed=6)}
+
+
+def by_loop(f: Function, x_train: Tensor, x_eval: Tensor) -> tuple[float, float, float]:
+    leaves = {name: value.requires_grad_() for name, value in parameters().items()}
+    rows = [jacobian_rows(lambda z: f(leaves, z), list(leaves.values()), x) for x in (x_train, x_eval)]
+    return geometry(rows[0], rows[1], x_eval.shape[0])
+
+
+@pytest.mark.parametrize("chunk", [None, 5])
+@pytest.mark.parametrize("name", [*CAPTURED, *FORMED])
+def test_a_function_written_out_has_the_overlap_of_the_loop(name: str, chunk: int | None) -> None:
+    f, x_train, x_eval = (CAPTURED | FORMED)[name], random(3, 6), random(17, 6, seed=1)
+    found = tangent_overlap(f, x_train, x_eval, params=parameters(), chunk=chunk)
+    expected = by_loop(f, x_train, x_eval)
+    assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(expected, rel=1e-9, abs=1e-11)
+    assert (found.plan.formed is None) == (name in CAPTURED)
+
+
+class Convolutions(nn.Module):
+    def __init__(self, first: nn.Module, second: nn.Module, width: int) -> None:
+        super().__init__()
+        self.body, self.head = nn.Sequential(first, nn.Tanh(), second, nn.Tanh(), nn.Flatten()), nn.Linear(width, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(self.body(x))
+        return out
+
+
+LINE = (2, 12)
+CONVOLUTIONS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], bool]] = {
+    "images": (lambda: Convolutions(nn.Conv2d(2, 3, 3), nn.Conv2d(3, 2, 2, bias=False), 18), (2, 6, 6), True),
+    "strides": (
+        lambda: Convolutions(nn.Conv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 0)), nn.Conv2d(3, 2, 2, dilation=2), 6),
+        (2, 6, 6),
+        True,
+    ),
+    "lines": (lambda: Convolutions(nn.Conv1d(2, 3, 3, stride=2, padding=1), nn.Conv1d(3, 2, 2, dilation=2), 8), LINE, True),
+    "rings": (lambda: Convolutions(nn.Conv1d(2, 3, 3, padding=1, padding_mode="circular"), nn.Conv1d(3, 1, 1), 12), LINE, True),
+    "groups": (lambda: Convolutions(nn.Conv2d(2, 4, 3, groups=2), nn.Conv2d(4, 2, 2), 18), (2, 6, 6), False),
+    "same": (lambda: Convolutions(nn.Conv2d(2, 3, 3, padding="same"), nn.Conv2d(3, 2, 2), 50), (2, 6, 6), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions(name: str) -> None:
+    make, shape, captured = CONVOLUTIONS[name]
+    torch.manual_seed(0)
+    module, x_train, x_eval = make().double(), random(3, *shape), random(17, *shape, seed=1)
+    found = tangent_overlap(module, x_train, x_eval)
+    rows = [jacobian_rows(module, list(module.parameters()), x) for x in (x_train, x_eval)]
+    expected = geometry(rows[0], rows[1], len(x_eval))
+    assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(expected, rel=1e-9, abs=1e-11)
+    assert (found.plan.formed is None) == captured
+
+
+def test_what_was_seen_is_the_rows() -> None:
+    params = parameters()
+    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    x = random(5, 6)
+    seen = observe(by_hand, params, x)
+    assert not seen.formed
+    order = [name for key in seen.captured for name in key if name]
+    rows = torch.cat([one.rows() for one in seen.captured.values()], -1).flatten(0, 1)
+    torch.testing.assert_close(rows, jacobian_rows(lambda z: by_hand(leaves, z), [leaves[name] for name in order], x))
+
+
+def captured(samples: int, outputs: int, tokens: int, inputs: int, width: int, bias: bool, seed: int) -> Captured:
+    return Captured(
+        random(samples, tokens, inputs, seed=seed), random(samples, outputs, tokens, width, seed=seed + 1), True, bias
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    samples=st.integers(1, 5),
+    outputs=st.integers(1, 3),
+    tokens=st.integers(1, 3),
+    inputs=st.integers(1, 40),
+    width=st.integers(1, 40),
+    bias=st.booleans(),
+)
+def test_reduced_rows_have_the_same_inner_products(
+    samples: int, outputs: int, tokens: int, inputs: int, width: int, bias: bool
+) -> None:
+    seen = captured(samples, outputs, tokens, inputs, width, bias, seed=inputs)
+    rows, fewer = seen.rows().flatten(0, 1), seen.reduced().rows().flatten(0, 1)
+    assert fewer.shape[-1] <= rows.shape[-1]
+    size = float(seen.sizes().square().sum())
+    torch.testing.assert_close(fewer @ fewer.mT, rows @ rows.mT, rtol=0, atol=1e-14 * size)
+
+
+def test_few_wide_rows_are_reduced_to_what_they_span() -> None:
+    seen = captured(32, 1, 1, 400, 128, True, seed=0)
+    assert seen.reduced().rows().shape[-1] == 32 * 32 + 32
+
+
+@pytest.mark.parametrize("numbers", [1, 7, 100, 10**6])
+def test_a_triangle_from_pieces_is_the_triangle(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from boundcheck.geometry import rows as module
+
+    monkeypatch.setattr(module, "TEMPORARY", numbers)
+    seen = {("w", "b"): captured(3, 2, 2, 5, 4, True, seed=0), ("v", ""): captured(3, 2, 1, 6, 3, False, seed=2)}
+    made = random(3, 2, 9, seed=5)
+    rows = with_sizes(seen, made)
+    whole = torch.cat([*(one.rows() for one in seen.values()), made], -1).flatten(0, 1)
+    triangle = rows.triangle()
+    assert triangle.shape == (6, 6)
+    torch.testing.assert_close(triangle.mT @ triangle, whole @ whole.mT)
+    assert torch.equal(triangle, triangle.triu())
+
+
+def test_a_triangle_of_more_rows_than_columns() -> None:
+    seen = {("w", ""): captured(5, 1, 1, 1, 2, False, seed=0)}
+    triangle = Rows(seen, no_rows(seen), random(5)).triangle()
+    assert triangle.shape == (2, 5)
+    rows = seen["w", ""].rows().flatten(0, 1)
+    torch.testing.assert_close(triangle.mT @ triangle, rows @ rows.mT)
+
+
+def test_a_reduced_row_keeps_its_own_accuracy() -> None:
+    """Rows of lengths 1 and 1e-9: the short one's relative error stays near u, as if it were alone."""
+    seen = captured(2, 1, 1, 400, 128, False, seed=0)
+    short = Captured(
+        seen.inputs * torch.tensor([1.0, 1e-9], dtype=torch.float64)[:, None, None], seen.signals, True, False
+    )
+    squares = [part.rows().square().sum(-1).flatten() for part in (short, short.reduced())]
+    assert float(((squares[0] - squares[1]) / squares[0]).abs().max()) < 1e-13
+    assert math.sqrt(float(squares[0][1])) < 1e-6
