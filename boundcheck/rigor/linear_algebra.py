@@ -201,7 +201,7 @@ def _singular_vectors(found: _Decomposition) -> Tensor:
     most = s.abs().amax(-1, keepdim=True) if s.shape[-1] else s
     residual = widen((found.error + most * defect) * (1 + defect))  # ‖v‖ and ‖U‖ are at most √(1 + d)
     distance = torch.minimum(_to_the_others(s, found.values.rad), s)
-    return widen(2**0.5 * _vectors(defect, residual, distance, found.good) + 2.0**-52)
+    return widen(2**0.5 * _vectors(defect, residual, distance, found.good) + 2.0**-51)
 
 
 def _column_norms(sizes: Tensor) -> Tensor:
