@@ -1,7 +1,8 @@
 """How much memory a call takes at its peak, beyond its inputs: measured in fresh processes.
 
-Two children are started: both import what is needed and make the inputs, and only one of them makes the call. The difference of
-their peaks (`ru_maxrss`, the largest resident size) is what the call took, libraries that it loads on first use included.
+Two children are started: both import what is needed, measure one tiny net (which loads code that torch leaves for its first use)
+and make the inputs, and only one of them makes the call. The difference of their peaks (`ru_maxrss`, the largest resident size)
+is what the call took.
 
 Numerics: a process inherits the peak of the one it was started from (Linux carries it over `exec`), so a child of a large process
 would look large whatever it does: the children are started by a small one in between. A peak while inputs were made can hide
@@ -61,6 +62,7 @@ def main(name: str, mode: str) -> None:
     """In the child: make the inputs, call or not, and print peak and resident size."""
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
+    CALLS["W1 tiny"]()()
     call = CALLS[name]()
     if mode == "call":
         call()

@@ -91,6 +91,20 @@ def by_family(nets: Nets) -> Tensor:
     return torch.stack([found.gamma_ov, found.sigma_min, found.sigma_max])
 
 
+def on_two_threads(net: Net) -> Form:
+    """Ours, with the products of matrices on two threads."""
+
+    def call() -> Tensor:
+        before = torch.get_num_threads()
+        torch.set_num_threads(2)
+        try:
+            return by_module(net)
+        finally:
+            torch.set_num_threads(before)
+
+    return Form("ours on two threads", call)
+
+
 def _three(found: TangentOverlap) -> Tensor:
     return torch.tensor([found.gamma_ov, found.sigma_min, found.sigma_max])[:, None]
 
@@ -102,6 +116,7 @@ def two_layer(**sizes: int) -> Workload:
         Form("per-sample loop", lambda: loops.looped(net), target=150),
         Form("torch.func vmap(grad), QR, SVD", lambda: loops.by_torch_func(net), target=50),
         *_in_jax(net, None),
+        on_two_threads(net),
     )
     return Workload("W1", f"two-layer {_shape(net)}", Form("module", lambda: by_module(net)), others)
 
@@ -123,6 +138,7 @@ def attention(*, mean: bool, **sizes: int) -> Workload:
         Form("per-sample loop", lambda: loops.looped(net), target=40),
         Form("torch.func vmap(grad), QR, SVD", lambda: loops.by_torch_func(net)),
         *_in_jax(net, 8),
+        on_two_threads(net),
     )
     title = f"attention and MLP on {'the mean' if mean else 'all tokens'}, {_shape(net)}"
     return Workload("W2 mean" if mean else "W2 flat", title, Form("module", lambda: by_module(net)), others)
