@@ -9,7 +9,7 @@ RUN     ?= reports/latest/run.json
 BIN     := $(VENV)/bin
 
 .PHONY: help verify test lint soundness certified kills mutants planted hunts ablations figures constants appendix reports published latex pages \
-	bench bench-compare speed gpu wheel-test clean
+	bench bench-compare speed gpu slow wheel-test clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,8 +26,11 @@ verify: $(VENV)/.ready ## check every claim (PROFILE=fast|default|deep DEVICE=cp
 	$(BIN)/python -m pytest theorems -n $(JOBS) --dist loadgroup -q \
 		--boundcheck-profile $(PROFILE) --boundcheck-device $(DEVICE) --boundcheck-json $(RUN)
 
-test: lint ## lint, types, import contract and all tests
-	$(BIN)/python -m pytest tests -n $(JOBS) -q
+test: lint ## lint, types, import contract and all tests but the slowest
+	$(BIN)/python -m pytest tests -n $(JOBS) -q -m "not slow"
+
+slow: $(VENV)/.ready ## the tests that `make test` leaves out: all claims on a pretend GPU (some minutes)
+	$(BIN)/python -m pytest tests -n $(JOBS) -q -m slow
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
