@@ -173,7 +173,12 @@ def triangular_factor(train: Rows, size: int, accuracy: float) -> Factor:
 def _by_cholesky(train: Rows) -> Factor:
     found = whiten(train.products(train), train.sizes, terms=train.terms())
     error = float(found.shift) if bool(found.regular) else math.inf
-    return Factor(found.factor.mT, float(found.condition), error, f"Cholesky: off by {error:.1e} relatively at most for squaring κ")
+    return Factor(
+        found.factor.mT,
+        float(found.condition),
+        error,
+        f"Cholesky: off by {error:.1e} relatively at most for squaring κ",
+    )
 
 
 def _condition(triangle: Tensor, sizes: Tensor) -> float:
