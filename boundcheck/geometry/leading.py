@@ -50,7 +50,8 @@ class LeadingPairs:
         residual: a bound on ‖K·V - V·Θ‖, with what V lacks in orthogonality.
         rest_at_most: μ, above every eigenvalue that was not found; +∞ where nothing is known.
         counted_by: `all`, `trace` or `inertia`, as in the module's docstring; empty where μ is above the last θ, so that
-            larger eigenvalues than some of these may be missing.
+            larger eigenvalues than some of these may be missing. A μ below what rounding the trace itself may leave (4·n·u·Tr K)
+            counts as 0 beside it: eigenvalues that small are not told from 0, and `errors` say so.
 
     """
 

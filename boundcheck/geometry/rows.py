@@ -126,7 +126,7 @@ def captured_rows(model: Model, x: Tensor, formed: frozenset[str] | None = None)
     Args:
         model: the network.
         x: samples `[N, ...]`.
-        formed: `names` of an earlier batch; the network is compared with automatic differentiation on one sample if not given.
+        formed: `names` of an earlier batch; compared with automatic differentiation on two samples if not given.
 
     Raises:
         BoundcheckError: where they are not finite.

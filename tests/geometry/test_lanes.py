@@ -270,7 +270,8 @@ def test_large_inputs_of_small_signals(power: int) -> None:
     scale = torch.tensor([2.0**power, 1.0], dtype=torch.float64)[:, None, None]
     moved = {"theta": theta / scale[..., 0], "head": head / scale, "x_train": x_train * scale, "x_eval": x_eval * scale}
     found = of_family(family, moved)
-    assert_same_bits(found, plain, torch.tensor([0, 1])) if power < 0 else None
+    if power < 0:  # far above, lanes leave the route by Cholesky, and bits with it
+        assert_same_bits(found, plain, torch.tensor([0, 1]))
     torch.testing.assert_close(found.gamma_ov, plain.gamma_ov, rtol=1e-12, atol=0.0)
     torch.testing.assert_close(found.sigma_min, plain.sigma_min, rtol=1e-12, atol=0.0)
     assert bool(found.by_gram[1])
