@@ -29,7 +29,7 @@ verify: $(VENV)/.ready ## check every claim (PROFILE=fast|default|deep DEVICE=cp
 test: lint ## lint, types, import contract and all tests but the slowest
 	$(BIN)/python -m pytest tests -n $(JOBS) -q -m "not slow"
 
-slow: $(VENV)/.ready ## the tests that `make test` leaves out: all claims on a pretend GPU (some minutes)
+slow: $(VENV)/.ready ## the tests that `make test` leaves out: all claims on a pretend GPU (two minutes)
 	$(BIN)/python -m pytest tests -n $(JOBS) -q -m slow
 
 lint: $(VENV)/.ready
