@@ -119,7 +119,8 @@ def test_peak_of_a_fresh_process_is_that_of_the_call() -> None:
     ballast = torch.ones(2**25)  # 256 MiB here must not show there
     peak = memory.peak_of("64 MiB")
     assert ballast.numel()
-    assert 64 * 2**20 <= peak.extra <= 80 * 2**20
+    # Two fresh processes differ by some pages before anything is called (0.2 MiB seen): address layout, locale, allocator.
+    assert 62 * 2**20 <= peak.extra <= 80 * 2**20
 
 
 def test_every_call_whose_memory_is_reported_has_its_target_among_them() -> None:
