@@ -60,6 +60,13 @@ class Captured:
         """The Jacobian rows, weight before bias: `[..., N, k, n]`."""
         return concatenated(self.blocks(), -1)
 
+    def combined(self, weights: Tensor) -> list[Tensor]:
+        """`blocks` of one net, summed over samples and outputs, each row times its weight `[N, k]`: a vector for each block."""
+        signals = (weights[..., None, None] * self.signals).sum(1).flatten(0, 1)
+        weight = [signals.mT @ self.inputs.flatten(0, 1)] if self.weight else []
+        bias = [signals.sum(0)] if self.bias else []
+        return [(block.mT if self.transposed else block).flatten() for block in weight] + bias
+
     def reduced(self) -> "Captured":
         """A map with the same inner products of its rows among each other, over fewer features.
 
@@ -112,6 +119,10 @@ class Captured:
         """Equal for layers that read the same tensor and train the same of weight and bias."""
         given = self.inputs
         return given.data_ptr(), given.shape, given.stride(), self.weight, self.bias
+
+    def at(self, samples: Sequence[int]) -> "Captured":
+        """The same of one net at these samples, in arrays of their own."""
+        return Captured(self.inputs[samples], self.signals[samples], self.weight, self.bias, self.transposed)
 
     def part(self, samples: slice) -> "Captured":
         """The same of some of the samples."""

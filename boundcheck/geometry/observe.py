@@ -56,9 +56,7 @@ def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozens
             outputs, applied = _forward(call, leaves, x, pass_on=torch.clone)
         captured = _backward(outputs, _alone(outputs, leaves, _apart(applied))) if outputs.requires_grad else {}
         if formed is None:
-            ends = (slice(1), slice(-1, None)) if len(x) > 1 else (slice(1),)
-            agree = all(_agree(call(leaves, x[end]), leaves, captured, end) for end in ends)
-            believed = captured if agree else {}
+            believed = captured if _agree(call, leaves, x, captured) else {}
             inside = {name for key in believed for name in key}
             formed = _reaching(outputs, {name: leaf for name, leaf in leaves.items() if name not in inside})
     return Observed({key: seen for key, seen in captured.items() if formed.isdisjoint(key)}, formed)
@@ -180,26 +178,35 @@ def _by_sample(tensor: Tensor, samples: int) -> Tensor:
     return tensor.reshape(samples, -1, tensor.shape[-1])
 
 
-def _agree(alone: Tensor, leaves: Mapping[str, Tensor], captured: Mapping[Key, Captured], sample: slice) -> bool:
-    """Whether automatic differentiation finds the captured rows too, of one sample passed through alone.
+def _agree(call: Call, leaves: Mapping[str, Tensor], x: Tensor, captured: Mapping[Key, Captured]) -> bool:
+    """Whether automatic differentiation finds the captured rows too, of the first and the last sample, each passed through alone.
 
-    One map that disagrees discredits all: samples may influence each other, and the others agree by chance. The threshold √u
-    tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
+    Their rows are compared in one sum, each with a weight of its own, so that one backward pass serves all: where a row is
+    wrong, so is the sum. One map that disagrees discredits all: samples may influence each other, and the others agree by
+    chance. The threshold √u tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
     """
-    one = {key: seen.part(sample) for key, seen in captured.items()}
-    most = torch.finfo(alone.dtype).eps ** 0.5
-    for j, output in enumerate(alone.unbind(-1)):
-        rows = _rows_by_autograd(output, leaves)
-        for key, seen in one.items():
-            found = [rows[name].double().flatten() for name in key if name]
-            ours = [block[0, j] for block in seen.blocks()]
-            error = max(float(torch.linalg.vector_norm(a.sub_(b))) for a, b in zip(ours, found, strict=True))
-            if not error <= most * float(seen.sizes()[0, j]):
-                return False
+    ends = sorted({0, len(x) - 1})
+    alone = torch.cat([call(leaves, x[end : end + 1]) for end in ends])
+    weights = _unlike(alone)
+    rows = _gradients((weights * alone).sum(), leaves)
+    weights, most = weights.double(), torch.finfo(alone.dtype).eps ** 0.5
+    for key, whole in captured.items():
+        seen = whole.at(ends)
+        found = [rows[name].double().flatten() for name in key if name]
+        pairs = zip(seen.combined(weights), found, strict=True)
+        error = max(float(torch.linalg.vector_norm(ours.sub_(theirs))) for ours, theirs in pairs)
+        if not error <= most * float((weights * seen.sizes()).sum()):
+            return False
     return True
 
 
-def _rows_by_autograd(output: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _unlike(like: Tensor) -> Tensor:
+    """Numbers from 1 to 2 of which no two are alike: multiples of the golden ratio, without their whole parts."""
+    numbers = [1 + (place * 0.6180339887498949) % 1 for place in range(1, like.numel() + 1)]
+    return like.new_tensor(numbers).reshape(like.shape)
+
+
+def _gradients(output: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if not output.requires_grad:
         return {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
     found = torch.autograd.grad(
