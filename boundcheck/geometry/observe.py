@@ -168,7 +168,7 @@ def _captured(
 
 
 def _features_last(signal: Tensor, made: Applied, samples: int) -> Tensor:
-    return _by_sample(signal if made.features == -1 else signal.flatten(2).mT, samples)
+    return _by_sample(made.arranged(signal), samples)
 
 
 def _by_sample(tensor: Tensor, samples: int) -> Tensor:

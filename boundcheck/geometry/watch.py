@@ -27,16 +27,16 @@ class Applied:
 
     Attributes:
         entered: what the weight was multiplied with, `[..., in]`; where only a bias acts, a 0 a result.
-        left: the result, `[..., out]`.
+        left: the result.
         transposed: whether the weight is stored as `[in, out]`.
-        features: the axis of `left` that is the features'.
+        arranged: a tensor of the shape of `left`, or of more or fewer samples, as `[..., out]`.
 
     """
 
     entered: Callable[[], Tensor]
     left: Tensor
     transposed: bool = False
-    features: int = -1
+    arranged: Callable[[Tensor], Tensor] = lambda result: result
 
 
 @dataclass
@@ -155,7 +155,7 @@ def _convolution(axes: int) -> Callable[..., _Found]:
                 )
             return functional.unfold(given, (1,) * (2 - axes) + size, *windows).mT
 
-        return key, Applied(patches, result, features=1)
+        return key, Applied(patches, result, arranged=lambda result: result.flatten(2).mT)
 
     return read
 
@@ -164,11 +164,61 @@ def _each(value: Any, axes: int) -> tuple[int, ...]:
     return tuple(value) * (axes if len(value) == 1 else 1) if isinstance(value, list | tuple) else (int(value),) * axes
 
 
+def _einsum(watch: Watch, result: Tensor, equation: Any, *operands: Any) -> _Found:
+    """A sum over indices of a parameter and of something else, where it is an affine map of the latter."""
+    named = [place for place, operand in enumerate(operands) if watch.name(operand)]
+    if not isinstance(equation, str) or len(operands) != 2 or len(named) != 1:
+        return None
+    weight, other = operands[named[0]], operands[1 - named[0]]
+    letters = _letters(equation, [operand.dim() for operand in operands])
+    if letters is None:
+        return None
+    of_weight, of_other, made = letters[named[0]], letters[1 - named[0]], letters[2]
+    inward, outward = ([letter for letter in of_weight if letter in part] for part in (of_other, made))
+    kept = [letter for letter in made if letter not in of_weight]
+    transposed = [*inward, *outward] == of_weight
+    if (
+        not (inward and outward and kept)
+        or made[0] != kept[0]
+        or not (transposed or [*outward, *inward] == of_weight)
+        or set(of_other) != {*kept, *inward}
+    ):
+        return (
+            None  # a product entry by entry, a sum over something else, a weight whose axes are mixed, no sample first
+        )
+
+    def entered() -> Tensor:
+        return other.permute([of_other.index(letter) for letter in (*kept, *inward)]).flatten(-len(inward))
+
+    def arranged(result: Tensor) -> Tensor:
+        return result.permute([made.index(letter) for letter in (*kept, *outward)]).flatten(-len(outward))
+
+    return (watch.name(weight), ""), Applied(entered, result, transposed, arranged)
+
+
+def _letters(equation: str, axes: Sequence[int]) -> list[list[str]] | None:
+    """Indices of both operands and of the result, a letter an axis; None where that is not what the equation says.
+
+    >>> _letters("...i,oi->...o", [3, 2])
+    [['0', '1', 'i'], ['o', 'i'], ['0', '1', 'o']]
+    """
+    terms = equation.replace(" ", "").replace("->", ",").split(",")
+    if len(terms) != 3 or "->" not in equation:
+        return None
+    spare = {count - len(term) + 3 for term, count in zip(terms, axes, strict=False) if "..." in term}
+    if len(spare) > 1:
+        return None
+    digits = "".join(str(place) for place in range(*spare)) if spare else ""
+    found = [list(term.replace("...", digits)) for term in terms]
+    return found if all(len(set(term)) == len(term) for term in found) else None
+
+
 _LINE, _IMAGE = _convolution(1), _convolution(2)
 _BY_KEYWORD = (_linear, _LINE, _IMAGE)
 _READERS: dict[Any, Callable[..., _Found]] = {
     functional.linear: _linear,
     torch.addmm: _addmm,
+    torch.einsum: _einsum,
     torch.conv1d: _LINE,
     torch.conv2d: _IMAGE,
     **dict.fromkeys(_MATMULS, _matmul),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from boundcheck.geometry import TwoLayer
+from tests.geometry.oracle import in_halves
 
 SEED = 0
 
@@ -32,19 +33,27 @@ class Net:
 
 
 class EinsumLinear(nn.Linear):
-    """A linear layer in an operation of which nobody can tell that it is one."""
+    """A linear layer as a sum over indices."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., out]`."""
         return torch.einsum("...i,oi->...o", x, self.weight) + self.bias
 
 
-def unseen(net: Net) -> Net:
-    """The same net, its layers written as sums over indices."""
+class HalvedLinear(nn.Linear):
+    """A linear layer in an operation of which nobody can tell that it is one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., out]`."""
+        return in_halves(x, self.weight) + self.bias
+
+
+def rewritten(net: Net, layer: type[nn.Linear]) -> Net:
+    """The same net, its linear layers of another class."""
     module = copy.deepcopy(net.module)
     for part in module.modules():
         if type(part) is nn.Linear:
-            part.__class__ = EinsumLinear
+            part.__class__ = layer
     return Net(module, net.x_train, net.x_eval)
 
 

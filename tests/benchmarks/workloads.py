@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from boundcheck.geometry import (
     Softmax,
@@ -151,15 +151,23 @@ def as_function(net: Net, key: str) -> Workload:
     return Workload(f"{key} function", title, Form("f(params, x)", lambda: by_function(net)), others)
 
 
+def in_einsums(net: Net, key: str, target: float) -> Workload:
+    """A net of no known layers, written as sums over indices."""
+    return _other_module(net, networks.EinsumLinear, f"{key} einsum", f"the net of {key} in einsums", target)
+
+
 def generic(net: Net, key: str, target: float) -> Workload:
     """A net whose layers nobody can recognise: its rows must be formed."""
-    unseen = networks.unseen(net)
+    return _other_module(net, networks.HalvedLinear, f"{key} generic", f"the net of {key}, layers not seen", target)
+
+
+def _other_module(net: Net, layer: type[nn.Linear], key: str, title: str, target: float) -> Workload:
+    other = networks.rewritten(net, layer)
     others = (
         Form("per-sample loop", lambda: loops.looped(net), target=target),
         Form("torch.func vmap(grad), QR, SVD", lambda: loops.by_torch_func(net)),
     )
-    title = f"the net of {key} in einsums, {_shape(net)}"
-    return Workload(f"{key} generic", title, Form("f(params, x)", lambda: by_function(unseen)), others)
+    return Workload(key, f"{title}, {_shape(net)}", Form("module", lambda: by_module(other)), others)
 
 
 def many_nets(lanes: int = 1000, **sizes: int) -> Workload:
@@ -254,10 +262,12 @@ WORKLOADS: Mapping[str, Callable[[], Workload]] = {
     "W1": two_layer,
     "W1 accurate": two_layer_nearly_equal,
     "W1 function": lambda: as_function(networks.two_layer(), "W1"),
+    "W1 einsum": lambda: in_einsums(networks.two_layer(), "W1", 4),
     "W1 generic": lambda: generic(networks.two_layer(), "W1", 4),
     "W2 mean": lambda: attention(mean=True),
     "W2 flat": lambda: attention(mean=False),
     "W2 function": lambda: as_function(networks.attention(mean=True), "W2"),
+    "W2 einsum": lambda: in_einsums(networks.attention(mean=True), "W2", 10),
     "W2 generic": lambda: generic(networks.attention(mean=True), "W2", 10),
     "W3": many_nets,
     "Fisher": fisher,
@@ -272,10 +282,12 @@ TINY: Mapping[str, Callable[[], Workload]] = {
     "W1 two outputs": lambda: two_layer(inputs=6, width=5, outputs=2, **_SMALL_NET),
     "W1 accurate": lambda: two_layer_nearly_equal(inputs=6, width=5, **_SMALL_NET),
     "W1 function": lambda: as_function(networks.two_layer(inputs=6, width=5, **_SMALL_NET), "W1"),
+    "W1 einsum": lambda: in_einsums(networks.two_layer(inputs=6, width=5, **_SMALL_NET), "W1", 4),
     "W1 generic": lambda: generic(networks.two_layer(inputs=6, width=5, **_SMALL_NET), "W1", 4),
     "W2 mean": lambda: attention(mean=True, **_SMALL_ATTENTION),
     "W2 flat": lambda: attention(mean=False, **_SMALL_ATTENTION),
     "W2 function": lambda: as_function(networks.attention(mean=False, **_SMALL_ATTENTION), "W2"),
+    "W2 einsum": lambda: in_einsums(networks.attention(mean=False, **_SMALL_ATTENTION), "W2", 10),
     "W2 generic": lambda: generic(networks.attention(mean=False, **_SMALL_ATTENTION), "W2", 10),
     "W3": lambda: many_nets(lanes=5),
     "Fisher": lambda: fisher(**_SMALL_CLASSIFIER),

@@ -26,3 +26,9 @@ def geometry(train: Tensor, evaluation: Tensor, samples: int) -> tuple[float, fl
     sigmas = np.linalg.svd(train.numpy(), compute_uv=False)
     restricted = np.linalg.svd(evaluation.numpy() @ basis, compute_uv=False)
     return restricted[-1] / math.sqrt(samples), sigmas[-1], sigmas[0]
+
+
+def in_halves(x: Tensor, weight: Tensor) -> Tensor:
+    """x·Wᵀ from two halves of W, in which nobody recognises the affine map: rows of its Jacobian must be formed."""
+    half = weight.shape[1] // 2
+    return x[..., :half] @ weight[:, :half].T + x[..., half:] @ weight[:, half:].T

@@ -14,7 +14,8 @@ from boundcheck.geometry import tangent_overlap
 from boundcheck.geometry.layers import Captured
 from boundcheck.geometry.observe import observe
 from boundcheck.geometry.rows import Rows, no_rows, with_sizes
-from tests.geometry.oracle import geometry, jacobian_rows
+from boundcheck.geometry.watch import Watch
+from tests.geometry.oracle import geometry, in_halves, jacobian_rows
 
 Params = Mapping[str, Tensor]
 Function = Callable[[Params, Tensor], Tensor]
@@ -49,16 +50,17 @@ def frozen_within(p: Params, x: Tensor) -> Tensor:
     return functional.linear(x, HELD, p["b"]).tanh() @ p["v"].T + p["c"] + 0.0 * p["w"].sum()
 
 
+def by_einsum(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(torch.einsum("ni,io->no", x, p["w"]) + p["b"]) @ p["v"].T + p["c"]
+
+
 CAPTURED: dict[str, Function] = {
     "by hand": by_hand,
     "bias first": bias_first,
     "other names": products_of_other_names,
     "twice": twice,
+    "einsum": by_einsum,
 }
-
-
-def by_einsum(p: Params, x: Tensor) -> Tensor:
-    return torch.tanh(torch.einsum("ni,io->no", x, p["w"]) + p["b"]) @ p["v"].T + p["c"]
 
 
 def also_outside(p: Params, x: Tensor) -> Tensor:
@@ -90,8 +92,12 @@ def scaled_sum(p: Params, x: Tensor) -> Tensor:
     return torch.add(torch.tanh(x @ p["w"]) @ p["v"].T, p["c"], alpha=3.0) + 0.0 * p["b"].sum()
 
 
+def halves(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(in_halves(x, p["w"].T) + p["b"]) @ p["v"].T + p["c"]
+
+
 FORMED: dict[str, Function] = {
-    "einsum": by_einsum,
+    "in halves": halves,
     "also outside": also_outside,
     "two partners": two_partners,
     "both ways": both_ways,
@@ -122,6 +128,64 @@ def test_a_function_written_out_has_the_overlap_of_the_loop(name: str, chunk: in
     assert (found.plan.formed is None) == (name in CAPTURED)
 
 
+@st.composite
+def equations(draw: st.DrawFn) -> tuple[str, str, str, bool]:
+    """Indices of activations, of a weight and of the result, and whether that is an affine map whose weight lies plainly."""
+    inward, outward = draw(st.sampled_from(["i", "ij"])), draw(st.sampled_from(["o", "op"]))
+    kept = draw(st.sampled_from(["", "s", "st"]))
+    given_ = "n" + "".join(draw(st.permutations(kept + inward)))
+    made = "n" + "".join(draw(st.permutations(kept + outward)))
+    weight = "".join(draw(st.permutations(inward + outward)))
+    inside = [letter in inward for letter in weight]
+    return given_, weight, made, inside in (sorted(inside), sorted(inside, reverse=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(equations(), st.booleans())
+def test_sums_over_indices_are_affine_maps(equation: tuple[str, str, str, bool], weight_first: bool) -> None:
+    activations, weight, made, plain = equation
+    sizes = dict(zip("nstijop", (3, 2, 3, 2, 3, 2, 2), strict=True))
+    entries = math.prod(sizes[letter] for letter in made[1:])
+    terms = (weight, activations) if weight_first else (activations, weight)
+
+    def f(p: Params, x: Tensor) -> Tensor:
+        factors = (p["w"], x) if weight_first else (x, p["w"])
+        hidden = torch.einsum(f"{terms[0]}, {terms[1]} -> {made}", *factors)
+        return hidden.tanh().flatten(1) @ random(entries, 2, seed=9)
+
+    params = {"w": random(*(sizes[letter] for letter in weight), seed=3)}
+    x = random(3, *(sizes[letter] for letter in activations[1:]))
+    seen = observe(f, params, x)
+    assert ("w" in seen.formed) == (not plain)
+    if plain:
+        leaf = params["w"].requires_grad_()
+        expected = jacobian_rows(lambda z: f({"w": leaf}, z), [leaf], x)
+        torch.testing.assert_close(seen.captured["w", ""].rows().flatten(0, 1), expected)
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape"),
+    [
+        ("ni,ni->n", (3, 3)),  # no axis of the weight is left
+        ("ni,no->nio", (3, 4)),  # entry by entry along the first axis
+        ("ni,io->on", (3, 4)),  # the result does not begin with the samples
+        ("nii,io->no", (3, 4)),  # a diagonal of what comes in
+        ("ni,ioo->no", (3, 4, 4)),  # and of the weight
+        ("ni,oip->nop", (2, 3, 4)),  # a weight whose rows cannot be told from its columns
+        ("ni,io", (3, 4)),  # a result that is not spelled out
+        ("nti,io->no", (3, 4)),  # a sum over an axis of the activations alone
+        ("ni,io->n", (3, 4)),  # and of the weight alone
+        ("ni,...->ni...", (3, 4)),  # a product of everything with everything
+    ],
+)
+def test_other_sums_over_indices_are_not(equation: str, shape: tuple[int, ...]) -> None:
+    weight, x = random(*shape).requires_grad_(), random(*(3 for _ in equation.split(",", maxsplit=1)[0]))
+    with Watch({"w": weight}) as watch:
+        found = torch.einsum(equation, x, weight)
+    assert not watch.applied
+    assert torch.equal(found, torch.einsum(equation, x, weight))
+
+
 def beside_its_map(p: Params, x: Tensor) -> Tensor:
     """`w` acts outside of its map too, but at no sample that is 0."""
     return by_hand(p, x) + x.square().sum(-1, keepdim=True) * p["w"].norm()
@@ -136,7 +200,7 @@ def beside_dead_units(p: Params, x: Tensor) -> Tensor:
 def a_dead_call_beside(p: Params, x: Tensor) -> Tensor:
     """`w` is multiplied once for nothing and acts once where no map is seen."""
     torch.tanh(x @ p["w"])
-    return torch.tanh(torch.einsum("ni,io->no", x, p["w"]) + p["b"]) @ p["v"].T + p["c"]
+    return torch.tanh(in_halves(x, p["w"].T) + p["b"]) @ p["v"].T + p["c"]
 
 
 def neighbours(p: Params, x: Tensor) -> Tensor:
