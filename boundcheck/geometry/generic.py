@@ -6,26 +6,33 @@ product for all samples and outputs at once, and no row at all. Which takes fewe
 a parameter is used for one sample; both are counted on one sample before the choice is made.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from boundcheck.geometry.jacobian import batches, jacobian_blocks
-from boundcheck.geometry.layers import TEMPORARY
 from boundcheck.geometry.model import Model, require_finite
 
 MIXED = 4
 """Samples that are passed together and one by one, to see whether they influence each other."""
 
+DIRECTIONS = 16
+"""Directions that pass together by forward mode, at most."""
+
 PROBES = 8
 """Random directions along which forward mode also differentiates, to know how long the rows are that it does not form."""
 
-WRITTEN = 32
+FORMED = 2**21
+"""Numbers that are formed together (16 MiB): fewer rows make products of few rows, which are slow."""
+
+WRITTEN = 64
 """Operations that take as long as writing one number of a formed row to memory."""
 
 WORTHWHILE = 1e7
@@ -67,9 +74,12 @@ def choose(model: Model, x: Tensor, samples: int, rows: int) -> Choice:
     product = 2.0 * outputs * rows * model.size
     if product * samples < WORTHWHILE:
         return Choice(False, product, math.nan, "so few numbers that counting would cost more than it saves")
-    reverse = product + outputs * (_reverse_operations(model, x[:1]) + WRITTEN * model.size)
+    plain, with_gradient = _reverse_operations(model, x[:1])
+    reverse = product + outputs * (with_gradient + WRITTEN * model.size)
+    forward = (rows + PROBES) * plain  # a derivative along a direction is no cheaper than the outputs themselves
     try:
-        forward = (rows + PROBES) * _forward_operations(model, x[:1])
+        if forward < reverse:
+            forward = (rows + PROBES) * _forward_operations(model, x[:1])
         alone = forward < reverse and _keep_to_themselves(model, x[:MIXED])
     except (RuntimeError, NotImplementedError) as error:
         return Choice(False, reverse, math.inf, f"no forward mode: {str(error).splitlines()[0][:80]}")
@@ -83,20 +93,38 @@ def choose(model: Model, x: Tensor, samples: int, rows: int) -> Choice:
     )
 
 
-def _reverse_operations(model: Model, sample: Tensor) -> float:
+class _Counter(TorchDispatchMode):
+    """Counts floating-point operations of matrix products, by torch's own formulas."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = 0.0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is not None:
+            self.operations += formula(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def _reverse_operations(model: Model, sample: Tensor) -> tuple[float, float]:
+    """Of the outputs alone, and of the outputs and the gradient of one."""
     leaves = {name: value.detach().requires_grad_() for name, value in model.params.items()}
-    with torch.enable_grad(), FlopCounterMode(display=False) as counter:
+    with torch.enable_grad(), _Counter() as counter:
         output = model.call(leaves, sample).sum()
+        plain = counter.operations
         if output.requires_grad:
             torch.autograd.grad(output, list(leaves.values()), allow_unused=True)
-    return float(counter.get_total_flops())
+    return plain, counter.operations
 
 
 def _forward_operations(model: Model, sample: Tensor) -> float:
-    with torch.no_grad(), FlopCounterMode(display=False) as counter, forward_ad.dual_level():
-        dual = {name: forward_ad.make_dual(value, torch.ones_like(value)) for name, value in model.params.items()}
-        model.call(dual, sample)
-    return float(counter.get_total_flops())
+    """Of one direction among the many that pass together, and share what does not depend on them."""
+    directions = {name: torch.ones_like(value).expand(DIRECTIONS, *value.shape) for name, value in model.params.items()}
+    with _Counter() as counter:
+        _along_all(model, sample, directions)
+    return counter.operations / DIRECTIONS
 
 
 def _keep_to_themselves(model: Model, x: Tensor) -> bool:
@@ -114,6 +142,11 @@ def _keep_to_themselves(model: Model, x: Tensor) -> bool:
 def _along(model: Model, x: Tensor, tangents: Mapping[str, Tensor]) -> Tensor:
     """Derivatives of the outputs `[N, k]` along one direction."""
     return torch.func.jvp(lambda p: model.call(p, x), (dict(model.params),), (dict(tangents),))[1]
+
+
+def _along_all(model: Model, x: Tensor, tangents: Mapping[str, Tensor]) -> Tensor:
+    """The same along several directions at once, `[directions, N, k]`."""
+    return torch.func.vmap(lambda one: _along(model, x, one))(dict(tangents)).detach()
 
 
 @dataclass(frozen=True)
@@ -146,17 +179,48 @@ def products(model: Model, x: Tensor, rows: Tensor, choice: Choice) -> Products:
 
 
 def _by_reverse(model: Model, x: Tensor, rows: Tensor) -> Products:
-    columns = rows.split([value.numel() for value in model.params.values()], dim=-1)
+    parts = rows.split([value.numel() for value in model.params.values()], dim=-1)
+    of_train = {
+        name: _Columns(part, value.shape) for (name, value), part in zip(model.params.items(), parts, strict=True)
+    }
     values, sizes = [], []
     zero = True
-    for blocks in jacobian_blocks(model, x, max(1, TEMPORARY // max(1, model.size))):
-        flat = [block.flatten(2).flatten(0, 1).double() for block in blocks.values()]
-        values.append(
-            sum((part @ block.mT for part, block in zip(columns, flat, strict=True)), start=rows.new_zeros(()))
-        )
-        sizes.append(torch.stack([torch.linalg.vector_norm(block, dim=-1) for block in flat]).square().sum(0).sqrt())
-        zero = zero and not bool(sizes[-1].any() or any(block.any() for block in flat))
+    for blocks in jacobian_blocks(model, x, max(1, FORMED // max(1, model.size))):
+        total, squares = rows.new_zeros(()), rows.new_zeros(())
+        for name, block in blocks.items():
+            train, flat = of_train[name].beside(block.double())
+            total = total + train @ flat.mT  # the long axis of so few rows last: twice as fast as the transpose
+            squares = squares + torch.linalg.vector_norm(flat, dim=-1).square()
+        values.append(total)
+        sizes.append(squares.sqrt())
+        zero = zero and not bool(sizes[-1].any() or any(block.any() for block in blocks.values()))
     return Products(torch.cat(values, dim=-1).mT, _finite(torch.cat(sizes), x), zero)
+
+
+@dataclass
+class _Columns:
+    """The columns of J_S of one parameter, in whatever order of its axes the rows come that they are multiplied with."""
+
+    part: Tensor
+    shape: torch.Size
+    order: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.order = tuple(range(len(self.shape)))
+
+    def beside(self, block: Tensor) -> tuple[Tensor, Tensor]:
+        """These columns `[mk, n]` and a block `[N, k, *shape]` as `[N·k, n]`, in one order: that in which the block lies.
+
+        Automatic differentiation often leaves a gradient transposed. To copy each block would cost more than to turn these once.
+        """
+        order = tuple(sorted(range(len(self.shape)), key=lambda axis: -block.stride(axis + 2)))
+        if order != self.order:
+            natural = self.part.unflatten(-1, [self.shape[axis] for axis in self.order]) if self.shape else self.part
+            back = [1 + self.order.index(axis) for axis in order]
+            self.part = natural.permute(0, *back).reshape(len(self.part), -1)
+            self.order = order
+        turned = block.permute(0, 1, *(axis + 2 for axis in order))
+        return self.part, turned.reshape(block.shape[:2].numel(), -1)
 
 
 def _by_forward(model: Model, x: Tensor, rows: Tensor) -> Products:
@@ -164,16 +228,11 @@ def _by_forward(model: Model, x: Tensor, rows: Tensor) -> Products:
     generator = torch.Generator().manual_seed(0)
     probes = torch.randn(PROBES, model.size, generator=generator, dtype=torch.float64).to(rows.device)
     scale = max(float(torch.linalg.vector_norm(rows, dim=-1).max()), torch.finfo(torch.float64).tiny)
-    directions = torch.cat(
-        [rows / scale, probes / math.sqrt(model.size)]
-    )  # of like sizes: narrow floats must not underflow
-
-    found = torch.cat(
-        [
-            torch.func.vmap(lambda t: _along(model, x, t))(_split(model, part)).detach().double().flatten(1)
-            for part in directions.split(8)
-        ]
+    # Directions of like sizes: narrow floats must not underflow.
+    directions = itertools.chain(
+        (part / scale for part in rows.split(DIRECTIONS)), (probes.div_(math.sqrt(model.size)),)
     )
+    found = torch.cat([_along_all(model, x, _split(model, part)).double().flatten(1) for part in directions])
     lengths = (found[len(rows) :] * math.sqrt(model.size)).square().mean(0).sqrt()
     return Products((found[: len(rows)] * scale).mT, _finite(lengths, x), not bool(found.any()))
 

@@ -37,7 +37,27 @@ def per_sample_jacobian(
     """
     model = model_of(module_or_fn, params)
     check_samples(x, "x", chunk)
-    return torch.cat(list(jacobians(model, x, chunk)))
+    return formed_jacobian(model, x, chunk)
+
+
+def formed_jacobian(model: Model, x: Tensor, chunk: int | None) -> Tensor:
+    """`[N, k, n]`, written once: parts of it are formed, copied and forgotten."""
+    parts = jacobian_blocks(model, x, chunk or max(1, TEMPORARY // max(1, model.size)))
+    made: Tensor | None = None
+    start = 0
+    for blocks in parts:
+        first = next(iter(blocks.values()))
+        if made is None:
+            made = first.new_empty(len(x), first.shape[1], model.size)
+        rows, column = made[start : start + len(first)], 0
+        for block in blocks.values():
+            width = block.shape[2:].numel()
+            rows[..., column : column + width].view(block.shape).copy_(block)
+            column += width
+        require_finite(rows, "the Jacobian", start)
+        start += len(first)
+    assert made is not None, "there is a sample"
+    return made
 
 
 def per_sample(call: Call) -> Callable[[dict[str, Tensor], Tensor], dict[str, Tensor]]:
@@ -54,7 +74,7 @@ def jacobians(model: Model, x: Tensor, chunk: int | None) -> Iterator[Tensor]:
     step = chunk or max(1, TEMPORARY // max(1, model.size))
     start = 0
     for blocks in jacobian_blocks(model, x, step):
-        jacobian = torch.cat([block.flatten(2) for block in blocks.values()], dim=-1)
+        jacobian = torch.cat([block.reshape(*block.shape[:2], -1) for block in blocks.values()], dim=-1)
         require_finite(jacobian, "the Jacobian", start)
         start += len(jacobian)
         yield jacobian

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.geometry.generic import Choice, choose
+from boundcheck.geometry.generic import DIRECTIONS, Choice, choose
 from boundcheck.geometry.gram_route import whiten
 from boundcheck.geometry.layers import Captured, operations
 from boundcheck.geometry.model import Model
@@ -103,7 +103,10 @@ def plan_for(model: Model, train: Rows, x_eval: Tensor, budget: Budget, factor: 
         choice = choose(model.part(names), x_eval, x_eval.shape[0], train.sizes.shape[-1])
         how = "derivatives along the rows of J_S, by forward mode" if choice.forward else "rows, by reverse mode"
         parts.append(Part(tuple(name for name in model.params if name in names), how, choice.why))
-    needed = 8 * _numbers_a_sample(train, x_eval, choice) + SAVED * _saved_bytes(model, x_eval)
+    saved = _saved_bytes(model, x_eval)
+    needed = 8 * _numbers_a_sample(train, x_eval) + SAVED * saved
+    if choice is not None and choice.forward:
+        needed += DIRECTIONS * (SAVED * saved + 8 * x_eval[0].numel())
     chunk = budget.chunk or max(1, min(MOST, x_eval.shape[0], budget.memory // needed))
     return Plan(tuple(parts), choice, factor.why, chunk, needed * min(chunk, x_eval.shape[0]))
 
@@ -115,12 +118,11 @@ def _captured_part(key: tuple[str, str], seen: Captured) -> Part:
     return Part(tuple(name for name in key if name), how, why)
 
 
-def _numbers_a_sample(train: Rows, x_eval: Tensor, choice: Choice | None) -> int:
+def _numbers_a_sample(train: Rows, x_eval: Tensor) -> int:
     rows = train.sizes.shape[-1]
     outputs = rows // _samples(train)
     held = sum(seen.inputs.numel() + seen.signals.numel() for seen in train.captured.values()) // _samples(train)
-    total = KEPT * held + x_eval[0].numel() + 3 * outputs * rows
-    return total + (KEPT * x_eval[0].numel() * rows if choice is not None and choice.forward else 0)
+    return KEPT * held + x_eval[0].numel() + 3 * outputs * rows
 
 
 def _saved_bytes(model: Model, x: Tensor) -> int:

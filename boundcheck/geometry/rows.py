@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.geometry.jacobian import jacobians
+from boundcheck.geometry.jacobian import formed_jacobian
 from boundcheck.geometry.layers import (
     TEMPORARY,
     Captured,
@@ -114,7 +114,7 @@ def rows_of(model: Model, x: Tensor, chunk: int | None, formed: frozenset[str] |
     if seen is not None and not seen.names:
         return seen
     names = model.names if seen is None else seen.names
-    made = torch.cat(list(jacobians(model.part(names), x, chunk))).double()
+    made = formed_jacobian(model.part(names), x, chunk).double()
     rows = with_sizes({} if seen is None else seen.captured, made, names)
     require_finite(rows.sizes.reshape(x.shape[0], -1), "the Jacobian")
     return rows

@@ -72,7 +72,7 @@ def test_throughput(processes: int, record: Record) -> None:
 @pytest.mark.parametrize("key", memory.REPORTED)
 def test_memory(key: str, record: Record) -> None:
     peak, target = memory.peak_of(key), memory.TARGETS.get(key)
-    reached = None if target is None else peak.extra <= target
+    reached = None if target is None else peak.extra + peak.hidden <= target
     found = {"key": key, "extra": peak.extra, "hidden": peak.hidden, "target": target, "reached": reached}
     record["memory"].append(found)
     settle(f"the memory of {key}", found)

@@ -1,8 +1,8 @@
 """How much memory a call takes at its peak, beyond its inputs: measured in fresh processes.
 
-Two children are started: both import what is needed, measure one tiny net (which loads code that torch leaves for its first use)
-and make the inputs, and only one of them makes the call. The difference of their peaks (`ru_maxrss`, the largest resident size)
-is what the call took.
+Two children are started: both import what is needed, make the same kind of call on a small net (which loads code that torch
+leaves for its first use: 90 MB for its derivatives of batches alone) and make the inputs, and only one of them makes the call.
+The difference of their peaks (`ru_maxrss`, the largest resident size) is what the call took.
 
 Numerics: a process inherits the peak of the one it was started from (Linux carries it over `exec`), so a child of a large process
 would look large whatever it does: the children are started by a small one in between. A peak while inputs were made can hide
@@ -15,9 +15,9 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -62,10 +62,11 @@ def main(name: str, mode: str) -> None:
     """In the child: make the inputs, call or not, and print peak and resident size."""
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    CALLS["W1 tiny"]()()
-    call = CALLS[name]()
+    call = CALLS[name]
+    call.on_small_inputs()
+    made = call.make()
     if mode == "call":
-        call()
+        made()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
     print(json.dumps({"peak": peak, "resident": _resident(peak)}))
 
@@ -78,32 +79,72 @@ def _resident(otherwise: int) -> int:
         return otherwise
 
 
-def _of_net(how: str, net: str, **sizes: Any) -> Callable[[], Callable[[], Any]]:
-    def made() -> Callable[[], Any]:
+class Call(Protocol):
+    """Something whose memory is measured."""
+
+    def make(self) -> Callable[[], Any]:
+        """Its inputs, and the call on them."""
+
+    def on_small_inputs(self) -> None:
+        """The same kind of call, made at once."""
+
+
+@dataclass(frozen=True)
+class OfNet:
+    """The overlap by one of the forms: how, of which net, of which sizes."""
+
+    how: str
+    net: str
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self) -> Callable[[], Any]:
         from tests.benchmarks import loops, networks, workloads
 
-        inputs = getattr(networks, net)(**sizes)
+        inputs = getattr(networks, self.net)(**self.sizes)
         forms: dict[str, Callable[[Any], Any]] = {
             "module": workloads.by_module,
             "function": workloads.by_function,
             "einsum": lambda net: workloads.by_module(networks.rewritten(net, networks.EinsumLinear)),
-            "generic": lambda net: workloads.by_module(networks.rewritten(net, networks.HalvedLinear)),
+            "generic": lambda net: workloads.by_module(networks.rewritten(net, networks.ReshapedLinear)),
             "family": workloads.by_family,
-            "torch.func": loops.nets_by_torch_func if net == "many_nets" else loops.by_torch_func,
+            "torch.func": loops.nets_by_torch_func if self.net == "many_nets" else loops.by_torch_func,
             "loop": loops.looped,
         }
-        return lambda: forms[how](inputs)
+        return lambda: forms[self.how](inputs)
 
-    return made
+    def on_small_inputs(self) -> None:
+        fixed = {name: size for name, size in self.sizes.items() if name == "mean"}
+        replace(self, sizes={**SMALL[self.net], **fixed}).make()()
 
 
-def _allocation(mebibytes: int) -> Callable[[], Callable[[], Any]]:
+@dataclass(frozen=True)
+class Allocation:
     """A call whose extra memory is known."""
-    return lambda: lambda: torch.ones(mebibytes * 2**17).sum()
 
+    mebibytes: int
+
+    def make(self) -> Callable[[], Any]:
+        return lambda: torch.ones(self.mebibytes * 2**17).sum()
+
+    def on_small_inputs(self) -> None:
+        torch.ones(1).sum()
+
+
+def _of_net(how: str, net: str, **sizes: Any) -> OfNet:
+    return OfNet(how, net, sizes)
+
+
+_FEW = {"train": 8, "evaluation": 160}
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "two_layer": {"inputs": 100, "width": 60, **_FEW},
+    "nearly_equal": {"inputs": 100, "width": 60, **_FEW},
+    "attention": {"tokens": 3, "width": 40, "hidden": 30, **_FEW},
+    "many_nets": {"lanes": 64},
+}
+"""Large enough that every decision is made as for the large ones."""
 
 LARGE: dict[str, Any] = {"train": 320, "evaluation": 10_000}
-CALLS: Mapping[str, Callable[[], Callable[[], Any]]] = {
+CALLS: Mapping[str, Call] = {
     "W1": _of_net("module", "two_layer"),
     "W1 tiny": _of_net("module", "two_layer", inputs=6, width=5, train=3, evaluation=7),
     "W1 function": _of_net("function", "two_layer"),
@@ -122,7 +163,7 @@ CALLS: Mapping[str, Callable[[], Callable[[], Any]]] = {
     "W3": _of_net("family", "many_nets"),
     "W3 torch.func": _of_net("torch.func", "many_nets"),
     "W3 ten times": _of_net("family", "many_nets", lanes=10_000),
-    "64 MiB": _allocation(64),
+    "64 MiB": Allocation(64),
 }
 REPORTED = tuple(key for key in CALLS if key != "64 MiB")
 

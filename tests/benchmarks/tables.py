@@ -97,8 +97,8 @@ def memory(speed: Speed) -> Table:
     ]
     text = (
         "MB at the peak of a fresh process that makes the inputs and one call, less the peak of one that only makes the inputs. "
-        "Libraries that load on the first call count; `W1 tiny` shows how much that is. Hidden: the most that such a figure can "
-        "be too small by."
+        "Both have made the same kind of call on a small net before: code that loads on a first call does not count. Hidden: the "
+        "most that a figure can be too small by, which a target has to bear as well."
     )
     return Table("Memory", text, ["call", "extra [MB]", "hidden [MB]", "target", "reached"], rows)
 

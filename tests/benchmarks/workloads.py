@@ -158,7 +158,7 @@ def in_einsums(net: Net, key: str, target: float) -> Workload:
 
 def generic(net: Net, key: str, target: float) -> Workload:
     """A net whose layers nobody can recognise: its rows must be formed."""
-    return _other_module(net, networks.HalvedLinear, f"{key} generic", f"the net of {key}, layers not seen", target)
+    return _other_module(net, networks.ReshapedLinear, f"{key} generic", f"the net of {key}, layers not seen", target)
 
 
 def _other_module(net: Net, layer: type[nn.Linear], key: str, title: str, target: float) -> Workload:

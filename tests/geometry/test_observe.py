@@ -186,6 +186,21 @@ def test_other_sums_over_indices_are_not(equation: str, shape: tuple[int, ...]) 
     assert torch.equal(found, torch.einsum(equation, x, weight))
 
 
+@pytest.mark.parametrize("weight", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("transposed", [True, False])
+def test_a_weighted_sum_of_rows(weight: bool, bias: bool, transposed: bool) -> None:
+    seen = Captured(random(4, 3, 5), random(4, 2, 3, 6, seed=1), weight, bias, transposed)
+    weights = random(4, 2, seed=2)
+    expected = [torch.einsum("nkr,nk->r", block, weights) for block in seen.blocks()]
+    for found, wanted in zip(seen.combined(weights), expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+    some = seen.at([0, 3])
+    torch.testing.assert_close(
+        some.rows() if weight or bias else some.inputs, (seen.rows() if weight or bias else seen.inputs)[[0, 3]]
+    )
+
+
 def beside_its_map(p: Params, x: Tensor) -> Tensor:
     """`w` acts outside of its map too, but at no sample that is 0."""
     return by_hand(p, x) + x.square().sum(-1, keepdim=True) * p["w"].norm()

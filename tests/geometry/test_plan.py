@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -157,6 +159,41 @@ def test_both_ways_to_products_with_formed_rows(f: Function, forward: bool) -> N
     assert bool(((found.sizes < 4 * lengths) & (found.sizes > lengths / 4)).all())
     if not forward:
         torch.testing.assert_close(found.sizes, lengths)
+
+
+def several(p: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """Parameters of no, one, two and three axes, whose gradients come in more than one order of them."""
+    hidden = (x @ p["first"].cos() + torch.einsum("nij,hji->nh", x.reshape(-1, 2, 3), p["second"].sin())).tanh()
+    return p["scale"] * hidden @ p["third"].sin().mT + p["shift"].exp()
+
+
+@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize("formed", [1, 10**6])
+def test_rows_over_parameters_of_every_shape(forward: bool, formed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generic, "FORMED", formed)
+    shapes = {"first": (6, 5), "scale": (), "second": (5, 3, 2), "third": (2, 5), "shift": (2,)}
+    params = {name: random(1, *shape, seed=seed)[0] for seed, (name, shape) in enumerate(shapes.items())}
+    x = random(7, 6, seed=9)
+    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    expected = jacobian_rows(lambda z: several(leaves, z), list(leaves.values()), x)
+    torch.testing.assert_close(per_sample_jacobian(several, params, x).flatten(0, 1), expected)
+    model, rows = model_of(several, params), random(3, expected.shape[-1], seed=10)
+    found = products(model, x, rows, replace(choose(model, x, 7, 3), forward=forward))
+    torch.testing.assert_close(found.values, expected @ rows.mT)
+
+
+@given(st.lists(st.permutations(range(3)), min_size=1, max_size=4))
+def test_rows_in_any_order_of_their_axes(orders: list[list[int]]) -> None:
+    """Blocks that lie one way, then another: the products are those of the rows in their natural order."""
+    shape = (2, 3, 4)
+    part, block = random(5, 24), random(6, 2, *shape, seed=1)
+    columns = generic._Columns(part, torch.Size(shape))
+    for order in orders:
+        back = [order.index(axis) + 2 for axis in range(3)]
+        lying = block.permute(0, 1, *(axis + 2 for axis in order)).contiguous().permute(0, 1, *back)
+        train, flat = columns.beside(lying)
+        assert flat.untyped_storage().data_ptr() == lying.untyped_storage().data_ptr(), "a block is not copied"
+        torch.testing.assert_close(train @ flat.mT, part @ block.flatten(2).flatten(0, 1).mT)
 
 
 def test_the_overlap_of_an_opaque_function_by_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
