@@ -54,11 +54,12 @@ def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozens
         if any(made.left._version for calls in applied.values() for made in calls):
             # An in-place operation behind a layer (a ReLU, say) overwrote what we differentiate with respect to: give it copies.
             outputs, applied = _forward(call, leaves, x, pass_on=torch.clone)
-        captured = _backward(outputs, _alone(outputs, leaves, _apart(applied))) if outputs.requires_grad else {}
+        uses, reached = _uses(outputs, leaves)
+        captured = _backward(outputs, _alone(_apart(applied), uses, reached)) if outputs.requires_grad else {}
         if formed is None:
             believed = captured if _agree(call, leaves, x, captured) else {}
             inside = {name for key in believed for name in key}
-            formed = _reaching(outputs, {name: leaf for name, leaf in leaves.items() if name not in inside})
+            formed = frozenset(name for name, times in uses.items() if times and name not in inside)
     return Observed({key: seen for key, seen in captured.items() if formed.isdisjoint(key)}, formed)
 
 
@@ -86,10 +87,9 @@ def _apart(applied: Mapping[Key, list[Applied]]) -> dict[Key, list[Applied]]:
 
 
 def _alone(
-    outputs: Tensor, leaves: Mapping[str, Tensor], applied: Mapping[Key, list[Applied]]
+    applied: Mapping[Key, list[Applied]], uses: Mapping[str, int], reached: set[Any]
 ) -> dict[Key, list[Applied]]:
     """Those whose parameters reach the outputs through them alone, by the graph, whatever the samples are."""
-    uses, reached = _uses(outputs, leaves)
     return {
         key: calls
         for key, calls in applied.items()
@@ -100,7 +100,8 @@ def _alone(
 def _uses(outputs: Tensor, leaves: Mapping[str, Tensor]) -> tuple[dict[str, int], set[Any]]:
     """How many operations on the way to the outputs take each leaf or a transpose of it; and all operations on the way."""
     names = {id(leaf): name for name, leaf in leaves.items()}
-    uses, reached, pending = dict.fromkeys(leaves, 0), {outputs.grad_fn}, [outputs.grad_fn]
+    pending = [outputs.grad_fn] if outputs.grad_fn is not None else []
+    uses, reached = {name: int(leaf is outputs) for name, leaf in leaves.items()}, set(pending)
 
     def leaf_of(node: Any) -> str:
         while node.name() in _TRANSPOSING and node.next_functions[0][0] is not None:
@@ -213,14 +214,6 @@ def _gradients(output: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor
         output.sum(), list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
     )
     return dict(zip(leaves, found, strict=True))
-
-
-def _reaching(outputs: Tensor, leaves: Mapping[str, Tensor]) -> frozenset[str]:
-    """Those of the leaves on which the outputs depend at all."""
-    if not leaves or not outputs.requires_grad:
-        return frozenset()
-    found = torch.autograd.grad(outputs.sum(), list(leaves.values()), retain_graph=True, allow_unused=True)
-    return frozenset(name for name, part in zip(leaves, found, strict=True) if part is not None)
 
 
 def observe_lanes(call: Call, params: Mapping[str, Tensor], x: Tensor) -> dict[Key, Captured]:

@@ -201,6 +201,12 @@ def test_a_weighted_sum_of_rows(weight: bool, bias: bool, transposed: bool) -> N
     )
 
 
+def test_outputs_that_are_a_parameter_or_none_of_it() -> None:
+    params = {"w": random(1, 2)}
+    assert tangent_overlap(lambda p, x: p["w"], random(1, 6), random(1, 6), params=params).sigma_min == 1.0
+    assert tangent_overlap(lambda p, x: x[:, :2], random(1, 6), random(1, 6), params=params).rank == 0
+
+
 def beside_its_map(p: Params, x: Tensor) -> Tensor:
     """`w` acts outside of its map too, but at no sample that is 0."""
     return by_hand(p, x) + x.square().sum(-1, keepdim=True) * p["w"].norm()
