@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.errors import BoundcheckError
-from boundcheck.geometry.rows import NETWORK_ROUNDINGS
+from boundcheck.geometry.layers import NETWORK_ROUNDINGS
 
 if TYPE_CHECKING:
     from boundcheck.geometry.fisher import Fisher

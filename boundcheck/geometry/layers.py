@@ -20,6 +20,9 @@ TEMPORARY = 2**20
 """Numbers that a temporary tensor may hold (8 MiB): memory that is used again at once costs neither caches nor page faults."""
 
 
+NETWORK_ROUNDINGS = 64
+"""Rounding errors, in units of u of its row, that a Jacobian entry is allowed."""
+
 LARGEST = 1e75
 """Inputs and signals up to this norm have products far from overflow; what underflows beside one of this norm is negligible."""
 

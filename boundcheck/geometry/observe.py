@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from boundcheck.geometry.layers import Captured, NotSeparableError, concatenated
+from boundcheck.geometry.layers import NETWORK_ROUNDINGS, Captured, NotSeparableError, concatenated
 from boundcheck.geometry.model import Call
 from boundcheck.geometry.watch import Applied, Key, Watch
 
@@ -184,19 +184,22 @@ def _agree(call: Call, leaves: Mapping[str, Tensor], x: Tensor, captured: Mappin
 
     Their rows are compared in one sum, each with a weight of its own, so that one backward pass serves all: where a row is
     wrong, so is the sum. One map that disagrees discredits all: samples may influence each other, and the others agree by
-    chance. The threshold √u tells a wrong structure (an error of order 1) from rounding; no result depends on it otherwise.
+    chance. The threshold √u tells a wrong structure (an error of the size of the map's part) from rounding, as far as that part
+    is no rounding error of the whole row itself; no result depends on it otherwise.
     """
     ends = sorted({0, len(x) - 1})
     alone = torch.cat([call(leaves, x[end : end + 1]) for end in ends])
     weights = _unlike(alone)
     rows = _gradients((weights * alone).sum(), leaves)
-    weights, most = weights.double(), torch.finfo(alone.dtype).eps ** 0.5
-    for key, whole in captured.items():
-        seen = whole.at(ends)
+    weights, eps = weights.double(), torch.finfo(alone.dtype).eps
+    maps = {key: seen.at(ends) for key, seen in captured.items()}
+    sizes = {key: float((weights * seen.sizes()).sum()) for key, seen in maps.items()}
+    noise = NETWORK_ROUNDINGS * eps * sum(sizes.values())
+    for key, seen in maps.items():
         found = [rows[name].double().flatten() for name in key if name]
         pairs = zip(seen.combined(weights), found, strict=True)
         error = max(float(torch.linalg.vector_norm(ours.sub_(theirs))) for ours, theirs in pairs)
-        if not error <= most * float((weights * seen.sizes()).sum()):
+        if not error <= eps**0.5 * sizes[key] + noise:
             return False
     return True
 

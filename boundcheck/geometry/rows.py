@@ -8,6 +8,7 @@ from torch import Tensor
 
 from boundcheck.geometry.jacobian import formed_jacobian
 from boundcheck.geometry.layers import (
+    NETWORK_ROUNDINGS,
     TEMPORARY,
     Captured,
     NotSeparableError,
@@ -22,9 +23,6 @@ from boundcheck.geometry.watch import Key
 
 SMALLEST = 1e-60
 """Below this norm the products of Jacobian rows, of inputs and of signals come too near to underflow."""
-
-NETWORK_ROUNDINGS = 64
-"""Rounding errors, in units of u, that a Jacobian entry is allowed when a rank is read off singular values."""
 
 
 @dataclass(frozen=True)

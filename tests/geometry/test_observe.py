@@ -201,6 +201,19 @@ def test_a_weighted_sum_of_rows(weight: bool, bias: bool, transposed: bool) -> N
     )
 
 
+def test_a_map_whose_part_is_rounding_is_not_discredited() -> None:
+    """Where all tokens are alike, the signals of keys and queries are what is left of sums that cancel."""
+
+    def f(p: Params, x: Tensor) -> Tensor:
+        weights = torch.softmax((x @ p["q"] + p["a"]) @ (x @ p["k"] + p["b"]).mT, dim=-1)
+        return (weights @ (x.cos() @ p["v"] + p["c"])).tanh().mean(1)
+
+    params = {name: random(4, 4, seed=seed) for seed, name in enumerate("qkv")}
+    params |= {name: random(4, seed=seed) for seed, name in enumerate("abc")}
+    for scale in (0.0, 1.0):
+        assert not observe(f, params, scale * random(3, 5, 4, seed=9)).formed
+
+
 def test_outputs_that_are_a_parameter_or_none_of_it() -> None:
     params = {"w": random(1, 2)}
     assert tangent_overlap(lambda p, x: p["w"], random(1, 6), random(1, 6), params=params).sigma_min == 1.0
