@@ -6,16 +6,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import mpmath
 import pytest
 import torch
+from torch import Tensor
 
 from tests.benchmarks import compare, jax_forms, memory, networks, page, record, roofline, scaling, tables, workloads
 from tests.benchmarks.claims import LANES, claims, plain_evaluation
-from tests.benchmarks.interleaved import call, difference, reached, result, take_turn
+from tests.benchmarks.interleaved import call, compared, difference, reached, result, take_turn
 from tests.benchmarks.many_digits import overlap_to_many_digits
 from tests.benchmarks.workloads import Form, Workload
 from tests.geometry.oracle import jacobian_rows
@@ -38,7 +40,35 @@ def test_all_forms_agree(key: str) -> None:
 
 
 def test_every_workload_has_a_tiny_one() -> None:
-    assert set(workloads.WORKLOADS) <= set(workloads.TINY)
+    assert {key.removesuffix(", 2 threads") for key in workloads.WORKLOADS} <= set(workloads.TINY)
+
+
+def test_the_same_on_two_threads() -> None:
+    one = workloads.TINY["W1"]()
+    two = workloads.on_two_threads(one)
+    assert (two.key, two.threads, two.ours) == ("W1, 2 threads", 2, one.ours)
+    assert {form.name for form in one.others if "JAX" not in form.name} == {form.name for form in two.others}
+    seen: list[int] = []
+
+    def noting() -> Tensor:
+        seen.append(torch.get_num_threads())
+        return torch.ones(1, 1)
+
+    form = replace(one.ours, call=noting)
+
+    class Benchmark:
+        stats = SimpleNamespace(stats=SimpleNamespace(data=[1.0] * 15))
+
+        def pedantic(self, function: Callable[[], Tensor], setup: Callable[[], None], rounds: int) -> None:
+            for _ in range(rounds):
+                setup()
+                function()
+
+    before = torch.get_num_threads()
+    found = compared(replace(two, ours=form, others=(replace(form, name="other"),)), Benchmark())
+    assert found["threads"] == 2
+    assert set(seen) == {2}
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.skipif(not jax_forms.INSTALLED, reason=jax_forms.ABSENT)

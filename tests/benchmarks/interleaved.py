@@ -67,6 +67,15 @@ def take_turn(timed: Timed, turn: int) -> None:
 
 def compared(workload: Workload, benchmark: Any) -> dict[str, Any]:
     """All forms of a workload, measured; ours by pytest-benchmark, whose `setup` gives the others their turns before it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(workload.threads)
+    try:
+        return _compared(workload, benchmark)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compared(workload: Workload, benchmark: Any) -> dict[str, Any]:
     ours, others = call(workload.ours), [call(form) for form in workload.others]
     rounds = ours.rounds
     turns = iter(range(rounds))
@@ -91,6 +100,7 @@ def result(workload: Workload, ours: Timed, others: list[Timed]) -> dict[str, An
         "key": workload.key,
         "title": workload.title,
         "form": workload.ours.name,
+        "threads": workload.threads,
         "instances": workload.instances,
         **seconds,
         "per_second": workload.instances / seconds["median"],

@@ -43,10 +43,10 @@ def comparisons(speed: Speed) -> Table:
                 ]
             )
     text = (
-        "γ_ov, σ_min and σ_max, unless another quantity is named; float64, one thread, all forms in one process, turn by turn. "
-        "The ratio is the median over rounds of (the other's time)/(ours) within a round, or of (ours)/(the other's) where the "
-        "target is an upper bound; it is what a target is held against. min/min is that of the least times; the times shown are "
-        "medians. Difference: the largest relative one from ours."
+        "γ_ov, σ_min and σ_max, unless another quantity is named; float64, all forms in one process, turn by turn, on one thread "
+        "where two are not named. The ratio is the median over rounds of (the other's time)/(ours) within a round, or of "
+        "(ours)/(the other's) where the target is an upper bound; it is what a target is held against. min/min is that of the "
+        "least times; the times shown are medians. Difference: the largest relative one from ours."
     )
     heads = [
         "workload",

@@ -1,7 +1,7 @@
 """What is compared: each workload in our form and in others, with the ratio to reach and the differences allowed."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +64,7 @@ class Workload:
         others: what it is compared with.
         instances: how many one call measures.
         ratio_of_ours: whether the ratio is our time over the other's, and a target its largest value (for costs).
+        threads: of every form.
 
     """
 
@@ -73,6 +74,13 @@ class Workload:
     others: tuple[Form, ...]
     instances: int = 1
     ratio_of_ours: bool = False
+    threads: int = 1
+
+
+def on_two_threads(workload: Workload) -> Workload:
+    """The same, every form on two threads (but JAX, whose threads are settled when it is loaded)."""
+    others = tuple(form for form in workload.others if not form.name.startswith("JAX"))
+    return replace(workload, key=f"{workload.key}, 2 threads", others=others, threads=2)
 
 
 def by_module(net: Net) -> Tensor:
@@ -91,20 +99,6 @@ def by_family(nets: Nets) -> Tensor:
     return torch.stack([found.gamma_ov, found.sigma_min, found.sigma_max])
 
 
-def on_two_threads(net: Net) -> Form:
-    """Ours, with the products of matrices on two threads."""
-
-    def call() -> Tensor:
-        before = torch.get_num_threads()
-        torch.set_num_threads(2)
-        try:
-            return by_module(net)
-        finally:
-            torch.set_num_threads(before)
-
-    return Form("ours on two threads", call)
-
-
 def _three(found: TangentOverlap) -> Tensor:
     return torch.tensor([found.gamma_ov, found.sigma_min, found.sigma_max])[:, None]
 
@@ -116,7 +110,6 @@ def two_layer(**sizes: int) -> Workload:
         Form("per-sample loop", lambda: loops.looped(net), target=150),
         Form("torch.func vmap(grad), QR, SVD", lambda: loops.by_torch_func(net), target=50),
         *_in_jax(net, None),
-        on_two_threads(net),
     )
     return Workload("W1", f"two-layer {_shape(net)}", Form("module", lambda: by_module(net)), others)
 
@@ -138,7 +131,6 @@ def attention(*, mean: bool, **sizes: int) -> Workload:
         Form("per-sample loop", lambda: loops.looped(net), target=40),
         Form("torch.func vmap(grad), QR, SVD", lambda: loops.by_torch_func(net)),
         *_in_jax(net, 8),
-        on_two_threads(net),
     )
     title = f"attention and MLP on {'the mean' if mean else 'all tokens'}, {_shape(net)}"
     return Workload("W2 mean" if mean else "W2 flat", title, Form("module", lambda: by_module(net)), others)
@@ -272,6 +264,11 @@ WORKLOADS: Mapping[str, Callable[[], Workload]] = {
     "W3": many_nets,
     "Fisher": fisher,
     "Hessian": hessian,
+    "W1, 2 threads": lambda: on_two_threads(two_layer()),
+    "W2 mean, 2 threads": lambda: on_two_threads(attention(mean=True)),
+    "W2 flat, 2 threads": lambda: on_two_threads(attention(mean=False)),
+    "W1 generic, 2 threads": lambda: on_two_threads(generic(networks.two_layer(), "W1", 4)),
+    "W2 generic, 2 threads": lambda: on_two_threads(generic(networks.attention(mean=True), "W2", 10)),
 }
 
 _SMALL_NET = {"train": 3, "evaluation": 7}
