@@ -15,7 +15,7 @@ from boundcheck.geometry.layers import Captured, operations
 from boundcheck.geometry.model import Model
 from boundcheck.geometry.rows import Rows
 
-MOST = 512
+MOST = 1024
 """Samples a pass, at most: more are no faster."""
 
 KEPT = 5
