@@ -106,7 +106,11 @@ def tangent_overlaps(
     shapes = [*(value.shape[1:] for value in params.values()), x_train.shape[2:], (x_train.shape[1],)]
     route = RowsRoute(captured, formed, model.size, model.roundoff, accuracy)
     usable, finite = _finite_lanes(tensors)
-    found = _by_lanes(route.stages, _Layout(usable, chunk, VECTOR, _places_apart(shapes, tensors)), model.size)
+    found = _by_lanes(
+        route.stages,
+        _Layout(usable, chunk, VECTOR, _places_apart(shapes, [value.dtype for value in tensors.values()])),
+        model.size,
+    )
     return found if bool(finite.all()) else _without(found, ~finite)
 
 
@@ -149,14 +153,22 @@ def family_overlaps(
     route = RowsRoute(lambda *_: {}, formed, family.parameters, roundoff, accuracy)
     if isinstance(family, TwoLayer):
         width = family.width
-        stages: tuple[Stage, ...] = (*TwoLayerRoute(family, roundoff, accuracy).stages, route.by_formed_rows)
+        own: tuple[Stage, ...] = (*TwoLayerRoute(family, roundoff, accuracy).stages, route.by_formed_rows)
+        stages = tuple(_in_float64(stage) for stage in own)
+        precisions = [torch.float64]
         # Whole vectors of φ' in each lane need no company.
         vector = max(2, VECTOR // math.gcd(VECTOR, width * train, width * samples))
         sizes = (features, width, train * family.outputs_count)
     else:
         stages, vector = route.stages, VECTOR
+        precisions = [value.dtype for value in tensors.values()]
         sizes = (features, family.parameters, train * family.outputs_count)
-    return _by_lanes(stages, _Layout(tensors, chunk, vector, _places_apart([sizes], tensors)), family.parameters)
+    return _by_lanes(stages, _Layout(tensors, chunk, vector, _places_apart([sizes], precisions)), family.parameters)
+
+
+def _in_float64(stage: Stage) -> Stage:
+    """The stage on lanes that are converted first: then only float64 matrices must lie on multiples of 16 bytes."""
+    return lambda lanes: stage({name: value.double() for name, value in lanes.items()})
 
 
 def _check(tensors: Mapping[str, Tensor], chunk: int, accuracy: float) -> None:
@@ -248,12 +260,12 @@ def _finite_lanes(tensors: Lanes) -> tuple[Lanes, Tensor]:
     return gathered(tensors, places), finite
 
 
-def _places_apart(shapes: Iterable[Sequence[int]], tensors: Lanes) -> int:
+def _places_apart(shapes: Iterable[Sequence[int]], precisions: Iterable[torch.dtype]) -> int:
     """So many places apart every matrix of a lane lies on a multiple of 16 bytes, whatever the lengths of its axes are.
 
     1 where all axes are whole multiples of 16 bytes. Axes of length 1 do not count: a sum of one term has no order.
     """
-    needed = max(16 // value.element_size() for value in tensors.values())
+    needed = max(16 // dtype.itemsize for dtype in precisions)
     return needed // math.gcd(needed, *(axis for shape in shapes for axis in shape if axis != 1))
 
 

@@ -197,6 +197,19 @@ def test_a_member_has_the_same_bits_however_lanes_are_split(family: Family, trai
     assert found.gamma_ov.isnan().nonzero().flatten().tolist() == [4, 5, 7, 10, 13]
 
 
+@pytest.mark.parametrize("accuracy", [1e-9, 0.0])
+def test_single_precision_is_that_of_what_is_given(accuracy: float) -> None:
+    """Everything from there on is in float64, to the bit, also where fewer than 16 bytes lie between float32 matrices."""
+    family, lanes = TwoLayer(6, 8, 2), 35
+    x_train, x_eval = random(lanes, 4, 6, seed=1).float(), random(lanes, 13, 6, seed=2).float()
+    data = {"theta": random(lanes, family.parameters).float(), "head": random(lanes, 2, 8, seed=3).float()}
+    data = {**data, "x_train": x_train, "x_eval": x_eval}
+    found = assert_split_alike(lambda some, **options: of_family(family, some, accuracy=accuracy, **options), data)
+    expected = of_family(family, {name: value.double() for name, value in data.items()}, accuracy=accuracy)
+    for name in ("gamma_ov", "sigma_min", "sigma_max"):
+        assert torch.equal(getattr(found, name), getattr(expected, name))
+
+
 class Attention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
