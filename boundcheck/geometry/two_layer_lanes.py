@@ -93,10 +93,16 @@ class Workspace:
 
     def matmul(self, name: str, left: Tensor, right: Tensor) -> Tensor:
         """left @ right, over what the array of this name held."""
-        shape = (*left.shape[:-1], right.shape[-1])
+        return torch.matmul(left, right, out=self._array(name, left, (*left.shape[:-1], right.shape[-1])))
+
+    def square(self, name: str, values: Tensor) -> Tensor:
+        """The squares of the values, likewise."""
+        return torch.square(values, out=self._array(name, values, values.shape))
+
+    def _array(self, name: str, like: Tensor, shape: tuple[int, ...]) -> Tensor:
         if name not in self.arrays or self.arrays[name].shape != shape:
-            self.arrays[name] = left.new_empty(shape)
-        return torch.matmul(left, right, out=self.arrays[name])
+            self.arrays[name] = like.new_empty(shape)
+        return self.arrays[name]
 
 
 def eval_products(train: TrainProducts, lanes: slice, x: Tensor, space: Workspace) -> EvalProducts:
@@ -105,9 +111,9 @@ def eval_products(train: TrainProducts, lanes: slice, x: Tensor, space: Workspac
     inputs = space.matmul("inputs", train.left[lanes, width:], x.mT)
     slopes = slope(family.activation, space.matmul("hidden", train.left[lanes, :width], x.mT))
     cross = _times_inputs(space.matmul("cross", train.through[lanes], slopes), inputs, family.outputs_)
-    squares = x.square() @ x.new_ones(family.inputs, 1)
-    size = (train.signals[lanes] @ (slopes.square_() @ squares)).flatten()
-    return EvalProducts(cross.flatten(3).flatten(1, 2).mT, size, squares.flatten(1).amax(-1))
+    lengths = space.square("squares", x) @ x.new_ones(family.inputs, 1)
+    signals = space.matmul("signals", train.signals[lanes], slopes.square_())
+    return EvalProducts(cross.flatten(3).flatten(1, 2).mT, (signals @ lengths).flatten(), lengths.flatten(1).amax(-1))
 
 
 def _times_inputs(signals: Tensor, inputs: Tensor, outputs: int) -> Tensor:
