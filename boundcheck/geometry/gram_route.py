@@ -106,11 +106,12 @@ def whiten(gram: Tensor, sizes: Tensor, *, terms: int) -> Whitening:
     factor, info = torch.linalg.cholesky_ex(gram)
     identity = torch.eye(rows, dtype=gram.dtype, device=gram.device)
     inverse = torch.linalg.solve_triangular(factor, identity.expand_as(gram), upper=False)
-    spread = (inverse.abs() @ sizes.unsqueeze(-1)).squeeze(-1)
+    scaled = inverse * sizes.unsqueeze(-2)
+    spread = scaled.abs().sum(-1)
     # K: terms; Cholesky: rows + 1; Y, whose residual is at most (rows + 1)·u·|L|·|Y|: as many; two for these sums themselves.
     shift = 0.5 * UNIT * (terms + 2 * rows + 4) * spread.square().sum(-1)
     regular = (info == 0) & shift.isfinite() & (sizes.amin(-1) > SMALLEST_ROW)
-    condition = (inverse.square() @ sizes.square().unsqueeze(-1)).squeeze(-1).sum(-1).sqrt()
+    condition = torch.linalg.vector_norm(scaled.flatten(-2), dim=-1)
     return Whitening(_or_identity(inverse, regular), shift, condition, regular, factor)
 
 

@@ -39,7 +39,7 @@ class TrainProducts:
 
     def rows(self) -> Tensor:
         """J_S itself, `[lanes, mk, n]`."""
-        signals = self.slopes[:, :, None] * self.head[:, None]
+        signals = _signals(self.slopes, self.head)
         x = self.left[:, self.family.width :]
         return (signals.unsqueeze(-1) * x[:, :, None, None]).flatten(3).flatten(1, 2)
 
@@ -79,7 +79,9 @@ def train_products(family: TwoLayer, theta: Tensor, head: Tensor, x: Tensor) -> 
     slopes, inputs = slope(family.activation, own[..., :width].contiguous()), own[..., width:]
     pairs = head[:, :, None] * head[:, None]
     through = (slopes[:, :, None, None] * pairs[:, None]).flatten(1, 3)
-    gram = _times_inputs(through @ slopes.mT, inputs, family.outputs_).mT.reshape(len(x), -1, samples * family.outputs_)
+    rows = _signals(slopes, head).flatten(1, 2)
+    gram = (rows @ rows.mT).unflatten(2, (samples, -1)).unflatten(1, (samples, -1)).mul_(inputs[:, :, None, :, None])
+    gram = gram.flatten(3).flatten(1, 2)
     signals = head.square().sum(1, keepdim=True)
     longest = torch.cat([inputs.diagonal(dim1=-2, dim2=-1), signals[:, 0]], dim=-1).amax(-1)
     return TrainProducts(family, gram, slopes, head, left, through, signals, longest)
@@ -114,6 +116,11 @@ def eval_products(train: TrainProducts, lanes: slice, x: Tensor, space: Workspac
     lengths = space.square("squares", x) @ x.new_ones(family.inputs, 1)
     signals = space.matmul("signals", train.signals[lanes], slopes.square_())
     return EvalProducts(cross.flatten(3).flatten(1, 2).mT, (signals @ lengths).flatten(), lengths.flatten(1).amax(-1))
+
+
+def _signals(slopes: Tensor, head: Tensor) -> Tensor:
+    """What reaches the hidden units from each sample and output: `[lanes, m, k, width]`."""
+    return slopes[:, :, None] * head[:, None]
 
 
 def _times_inputs(signals: Tensor, inputs: Tensor, outputs: int) -> Tensor:
