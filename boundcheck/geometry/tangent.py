@@ -77,8 +77,8 @@ def tangent_overlap(
 ) -> TangentOverlap:
     """γ_ov, σ_min and σ_max of a fine-tuning set, without forming the evaluation Jacobian (N·k rows of n numbers).
 
-    Parameters that act in affine maps (linear layers, convolutions, `x @ params["w"] + params["b"]`) cost one forward pass and k
-    backward passes over each batch. For all other parameters, and where samples do not keep to themselves, rows of J_S are
+    Parameters that act in affine maps (linear layers, convolutions, `x @ params["w"] + params["b"]`, `torch.einsum`) cost one
+    forward pass and k backward passes over each batch. For all other parameters, and where samples do not keep to themselves, rows of J_S are
     formed, and those of J_eval a few samples at a time or not at all (see `boundcheck.geometry.generic`).
 
     Args:
