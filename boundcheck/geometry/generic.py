@@ -74,7 +74,7 @@ def choose(model: Model, x: Tensor, samples: int, rows: int) -> Choice:
     product = 2.0 * outputs * rows * model.size
     if product * samples < WORTHWHILE:
         return Choice(False, product, math.nan, "so few numbers that counting would cost more than it saves")
-    plain, with_gradient = _reverse_operations(model, x[:1])
+    plain, with_gradient = reverse_operations(model, x[:1])
     reverse = product + outputs * (with_gradient + WRITTEN * model.size)
     forward = (rows + PROBES) * plain  # a derivative along a direction is no cheaper than the outputs themselves
     try:
@@ -108,8 +108,8 @@ class _Counter(TorchDispatchMode):
         return result
 
 
-def _reverse_operations(model: Model, sample: Tensor) -> tuple[float, float]:
-    """Of the outputs alone, and of the outputs and the gradient of one."""
+def reverse_operations(model: Model, sample: Tensor) -> tuple[float, float]:
+    """Floating-point operations on one sample: of the outputs alone, and of the outputs and the gradient of one."""
     leaves = {name: value.detach().requires_grad_() for name, value in model.params.items()}
     with torch.enable_grad(), _Counter() as counter:
         output = model.call(leaves, sample).sum()

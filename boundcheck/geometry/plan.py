@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from boundcheck.geometry.generic import DIRECTIONS, Choice, choose
+from boundcheck.geometry.generic import DIRECTIONS, WRITTEN, Choice, choose, reverse_operations
 from boundcheck.geometry.gram_route import whiten
 from boundcheck.geometry.layers import Captured, operations
 from boundcheck.geometry.model import Model
@@ -109,6 +109,25 @@ def plan_for(model: Model, train: Rows, x_eval: Tensor, budget: Budget, factor: 
         needed += DIRECTIONS * (SAVED * saved + 8 * x_eval[0].numel())
     chunk = budget.chunk or max(1, min(MOST, x_eval.shape[0], budget.memory // needed))
     return Plan(tuple(parts), choice, factor.why, chunk, needed * min(chunk, x_eval.shape[0]))
+
+
+def worth_capturing(model: Model, train: Rows, x: Tensor) -> bool:
+    """Whether to look at maps at all, where the rows of some parameters must be formed in any case.
+
+    To form those of a few more (biases, say, beside weights that nobody sees) can cost less than the passes that show the maps.
+
+    Args:
+        model: the network.
+        train: J_S, some of it captured.
+        x: samples `[N, ...]`, of which the first is counted on.
+
+    """
+    if not (train.names and train.captured):
+        return True
+    rows, shown = train.sizes.shape[-1], model.size - model.part(train.names).size
+    outputs = rows // _samples(train)
+    plain, _ = reverse_operations(model, x[:1])
+    return outputs * (2.0 * rows + WRITTEN) * shown > 2 * (1 + outputs) * plain
 
 
 def _captured_part(key: tuple[str, str], seen: Captured) -> Part:

@@ -24,7 +24,7 @@ from boundcheck.geometry.gram_route import ACCURACY
 from boundcheck.geometry.layers import LARGEST, TEMPORARY, NotSeparableError, concatenated
 from boundcheck.geometry.model import Function, Model, Params, check_samples, model_of
 from boundcheck.geometry.overlap import singular_values
-from boundcheck.geometry.plan import Budget, Factor, Plan, plan_for, triangular_factor
+from boundcheck.geometry.plan import Budget, Factor, Plan, plan_for, triangular_factor, worth_capturing
 from boundcheck.geometry.rows import SMALLEST, Rows, captured_rows, numerical_rank, rows_of
 
 MEMORY = 2**26
@@ -78,8 +78,8 @@ def tangent_overlap(
     """γ_ov, σ_min and σ_max of a fine-tuning set, without forming the evaluation Jacobian (N·k rows of n numbers).
 
     Parameters that act in affine maps (linear layers, convolutions, `x @ params["w"] + params["b"]`, `torch.einsum`) cost one
-    forward pass and k backward passes over each batch. For all other parameters, and where samples do not keep to themselves, rows of J_S are
-    formed, and those of J_eval a few samples at a time or not at all (see `boundcheck.geometry.generic`).
+    forward pass and k backward passes over each batch. For all other parameters, and where samples do not keep to themselves,
+    rows of J_S are formed, and those of J_eval a few samples at a time or not at all (see `boundcheck.geometry.generic`).
 
     Args:
         module_or_fn: as in `per_sample_jacobian`.
@@ -118,6 +118,8 @@ def _measure(
     model: Model, x_train: Tensor, x_eval: Tensor, budget: Budget, formed: frozenset[str] | None
 ) -> TangentOverlap:
     train = rows_of(model, x_train, budget.chunk, formed)
+    if not worth_capturing(model, train, x_eval):
+        train = rows_of(model, x_train, budget.chunk, model.names)
     if not train.vanish():
         _require_scale(float(torch.linalg.vector_norm(train.sizes)), "fine-tuning")
     rows = train.sizes.shape[-1]

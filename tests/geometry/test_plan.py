@@ -161,6 +161,24 @@ def test_both_ways_to_products_with_formed_rows(f: Function, forward: bool) -> N
         torch.testing.assert_close(found.sizes, lengths)
 
 
+@pytest.mark.parametrize(("unseen", "parts"), [("weights", 1), ("scale", 3)])
+def test_maps_are_looked_at_where_that_costs_less_than_their_rows(unseen: str, parts: int) -> None:
+    """Biases beside weights that nobody sees are formed with them; layers beside a scale that nobody sees are not."""
+
+    def f(p: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        if unseen == "scale":
+            return functional.linear(functional.linear(x, p["w"], p["b"]).tanh() * p["scale"].exp(), p["v"])
+        return in_halves((in_halves(x, p["w"]) + p["b"]).tanh() * p["scale"].exp(), p["v"])
+
+    params = {"w": random(30, 20), "b": random(30, seed=1), "v": random(2, 30, seed=2), "scale": random(30, seed=3)}
+    x_train, x_eval = random(4, 20, seed=4), random(9, 20, seed=5)
+    found = tangent_overlap(f, x_train, x_eval, params=params)
+    assert len(found.plan.parts) == parts
+    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    rows = [jacobian_rows(lambda z: f(leaves, z), list(leaves.values()), x) for x in (x_train, x_eval)]
+    assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(geometry(rows[0], rows[1], 9), rel=1e-9)
+
+
 def several(p: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """Parameters of no, one, two and three axes, whose gradients come in more than one order of them."""
     hidden = (x @ p["first"].cos() + torch.einsum("nij,hji->nh", x.reshape(-1, 2, 3), p["second"].sin())).tanh()
