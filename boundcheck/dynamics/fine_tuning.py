@@ -60,12 +60,24 @@ class Setup(Problem):
 
     def residual(self, theta: Tensor) -> Tensor:
         """r_S(θ) = α·F_S(θ) - y_S, stacked over samples and outputs: `[..., mk]`."""
-        outputs = self.family.outputs(theta, self.frozen, self.x_train)
-        return (self.alpha[..., None, None] * outputs - self.y_train).flatten(-2)
+        return self._missed(self.family.outputs(theta, self.frozen, self.x_train)).flatten(-2)
+
+    def _missed(self, outputs: Tensor) -> Tensor:
+        return self.alpha[..., None, None] * outputs - self.y_train
 
     def pullback(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """J_S(θ)ᵀ·c for a c stacked like r_S: `[..., n]`."""
         return self.family.pullback(theta, self.frozen, self.x_train, cotangent.unflatten(-1, self.y_train.shape[-2:]))
+
+    def passes(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """What gives r_S(θ) and J_S(θ)ᵀ·r_S(θ) together, for one θ after another; see `Family.passes`."""
+        both = self.family.passes(self.frozen, self.x_train)
+
+        def at(theta: Tensor) -> tuple[Tensor, Tensor]:
+            residual, pulled = both(theta, self._missed)
+            return residual.flatten(-2), pulled
+
+        return at
 
     @cached_property
     def residual_norm(self) -> Tensor:
