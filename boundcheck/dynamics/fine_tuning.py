@@ -60,10 +60,8 @@ class Setup(Problem):
 
     def residual(self, theta: Tensor) -> Tensor:
         """r_S(θ) = α·F_S(θ) - y_S, stacked over samples and outputs: `[..., mk]`."""
-        return self._missed(self.family.outputs(theta, self.frozen, self.x_train)).flatten(-2)
-
-    def _missed(self, outputs: Tensor) -> Tensor:
-        return self.alpha[..., None, None] * outputs - self.y_train
+        outputs = self.family.outputs(theta, self.frozen, self.x_train)
+        return (self.alpha[..., None, None] * outputs - self.y_train).flatten(-2)
 
     def pullback(self, theta: Tensor, cotangent: Tensor) -> Tensor:
         """J_S(θ)ᵀ·c for a c stacked like r_S: `[..., n]`."""
@@ -71,10 +69,13 @@ class Setup(Problem):
 
     def passes(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """What gives r_S(θ) and J_S(θ)ᵀ·r_S(θ) together, for one θ after another; see `Family.passes`."""
-        both = self.family.passes(self.frozen, self.x_train)
+        both, alpha = self.family.passes(self.frozen, self.x_train), self.alpha[..., None, None]
+
+        def missed(outputs: Tensor) -> Tensor:
+            return alpha * outputs - self.y_train
 
         def at(theta: Tensor) -> tuple[Tensor, Tensor]:
-            residual, pulled = both(theta, self._missed)
+            residual, pulled = both(theta, missed)
             return residual.flatten(-2), pulled
 
         return at

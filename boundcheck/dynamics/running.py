@@ -137,29 +137,30 @@ def run(setup: Setup, marks: list[int], tolerance: Tensor, max_steps: int, *, co
     state = Run.at_start(setup, len(marks), compensated)
     goal, lost_above = tolerance * state.residual, DIVERGED * state.residual
     alive = torch.nonzero((state.residual > goal) & state.residual.isfinite()).squeeze(-1)
-    lay = lanes_last if setup.family.lanes_last(setup.x_train.shape[-2]) else Tensor.contiguous
-    moving, ground = (
-        _Moving.of(state, lay, compensated=compensated).pick(alive, lay),
-        _Ground.of(lanes_of(setup, alive), lay),
-    )
-    step = 0
-    while step < max_steps and len(alive):
-        before, ahead = moving, min(step + CHECK_EVERY, max_steps)
-        for now in range(step + 1, ahead + 1):
-            moving = _advanced(ground, moving)
-            if now in marks:
-                state.path[alive, marks.index(now)] = moving.theta
-        moving = replace(moving, residual=length(ground.passes(moving.theta)[0]))
-        lost = ~(moving.residual <= lost_above[alive]) | ~moving.theta.isfinite().all(-1)
-        reached = ~lost & (moving.residual <= goal[alive])
-        if bool((lost | reached).any()):
-            state.put(alive[lost], before.pick(lost, lay), step)  # back to where all was well
-            state.put(alive[reached], moving.pick(reached, lay), ahead)
-            staying = torch.nonzero(~(lost | reached)).squeeze(-1)
-            alive, moving = alive[staying], moving.pick(staying, lay)
-            ground = _Ground.of(lanes_of(setup, alive), lay)
-        step = ahead
-    state.put(alive, moving, step)
+    narrow = setup.family.lanes_last(setup.x_train.shape[-2])
+    lay = lanes_last if narrow else Tensor.contiguous
+    # Torch's bookkeeping for derivatives is a fifth of a narrow step. Other families may take derivatives in theirs.
+    with torch.inference_mode(narrow):
+        moving = _Moving.of(state, lay, compensated=compensated).pick(alive, lay)
+        ground = _Ground.of(lanes_of(setup, alive), lay)
+        step = 0
+        while step < max_steps and len(alive):
+            before, ahead = moving, min(step + CHECK_EVERY, max_steps)
+            for now in range(step + 1, ahead + 1):
+                moving = _advanced(ground, moving)
+                if now in marks:
+                    state.path[alive, marks.index(now)] = moving.theta
+            moving = replace(moving, residual=length(ground.passes(moving.theta)[0]))
+            lost = ~(moving.residual <= lost_above[alive]) | ~moving.theta.isfinite().all(-1)
+            reached = ~lost & (moving.residual <= goal[alive])
+            if bool((lost | reached).any()):
+                state.put(alive[lost], before.pick(lost, lay), step)  # back to where all was well
+                state.put(alive[reached], moving.pick(reached, lay), ahead)
+                staying = torch.nonzero(~(lost | reached)).squeeze(-1)
+                alive, moving = alive[staying], moving.pick(staying, lay)
+                ground = _Ground.of(lanes_of(setup, alive), lay)
+            step = ahead
+        state.put(alive, moving, step)
     return state
 
 
@@ -176,14 +177,14 @@ def _advanced(ground: _Ground, at: _Moving) -> _Moving:
         theta, carry = at.theta - move, None
     else:
         theta, carry = two_sum(at.theta, at.carry - move)
-    distance = length(theta - ground.theta0)
+    distance = _length_of(theta - ground.theta0)
     farther = distance > at.far_distance
     left_behind = at.leading & ~farther
     farthest = torch.where(left_behind[:, None], at.theta, at.farthest) if bool(left_behind.any()) else at.farthest
     return _Moving(
         theta=theta,
         carry=carry,
-        length=at.length + length(move),
+        length=at.length + _length_of(move),
         residual_sum=at.residual_sum + size,
         residual_top=torch.maximum(at.residual_top, size),
         leading=farther,
@@ -195,7 +196,12 @@ def _advanced(ground: _Ground, at: _Moving) -> _Moving:
 
 def length(vectors: Tensor) -> Tensor:
     """Euclidean norms along the last axis, as quick where the lanes are innermost in memory (torch's own is not)."""
-    return vectors.square().sum(-1).sqrt()
+    return vectors.square().sum(-1).sqrt_()
+
+
+def _length_of(spent: Tensor) -> Tensor:
+    """The same, squared in place, of vectors that nobody needs any more."""
+    return spent.square_().sum(-1).sqrt_()
 
 
 def two_sum(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

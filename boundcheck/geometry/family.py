@@ -82,7 +82,10 @@ class Family(Part, ABC):
         return one_by_one
 
     def lanes_last(self, rows: int) -> bool:
-        """Whether `passes` on so many rows of x is made for tensors `[lanes, …]` whose lanes are innermost in memory."""
+        """Whether `passes` on so many rows of x is made for tensors `[lanes, …]` whose lanes are innermost in memory.
+
+        Where it is, `passes` must not take derivatives by automatic differentiation: a descent switches that off.
+        """
         return False
 
     def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:

@@ -48,12 +48,12 @@ class NarrowPasses:
         """At theta `[lanes, n]`: the cotangent `[lanes, m, k]` that is made of the outputs, and its pullback `[lanes, n]`."""
         weights = theta.movedim(0, -1).unflatten(0, (-1, len(self.by_feature)))
         value, slope = self.phi.both(_sum_of_products(self.by_feature, weights.unbind(1)))
-        outputs = torch.stack([(value * row).sum(1) for row in self.head], dim=1) * self.scale
-        cotangent = cotangent_of(outputs.movedim(-1, 0))
-        by_output = [column.unsqueeze(1) for column in cotangent.movedim(0, -1).unbind(1)]
-        signal = _sum_of_products(by_output, self.head) * slope
-        pulled = _sum_of_products([row.unsqueeze(1) for row in signal.unbind(0)], self.x)
-        return cotangent, (pulled.flatten(0, 1) * self.scale).movedim(-1, 0)
+        outputs = [(value * row).sum(1) * self.scale for row in self.head]
+        cotangent = cotangent_of((outputs[0][:, None] if len(outputs) == 1 else torch.stack(outputs, 1)).movedim(-1, 0))
+        by_output = cotangent.movedim(0, -1).unsqueeze(1).unbind(2)
+        signal = _sum_of_products(by_output, self.head).mul_(slope)
+        pulled = _sum_of_products(signal.unsqueeze(2).unbind(0), self.x)
+        return cotangent, pulled.mul_(self.scale).flatten(0, 1).movedim(-1, 0)
 
 
 def _sum_of_products(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
