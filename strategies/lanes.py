@@ -1,6 +1,9 @@
 """Random numbers keyed by lane: a lane's numbers do not depend on how many lanes are drawn, or on which device."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,11 +34,18 @@ class LaneStream:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers, `[lanes, *shape]`, float64."""
-        return _on_device(np.stack([g.standard_normal(shape) for g in self._generators]))
+        return _on_device(self._filled(shape, np.random.Generator.standard_normal))
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high), `[lanes, *shape]`, float64."""
-        return low + (high - low) * _on_device(np.stack([g.random(shape) for g in self._generators]))
+        return low + (high - low) * _on_device(self._filled(shape, np.random.Generator.random))
+
+    def _filled(self, shape: tuple[int, ...], draw: Callable[..., Any]) -> np.ndarray:
+        """Each lane's row filled in place: thousands of small arrays take longer to stack than to draw."""
+        numbers = np.empty((self.lanes, *shape))
+        for generator, row in zip(self._generators, numbers.reshape(self.lanes, math.prod(shape)), strict=True):
+            draw(generator, out=row)
+        return numbers
 
     def log_uniform(self, low: float, high: float) -> Tensor:
         """Numbers in [low, high) with a uniform logarithm: `[lanes]`."""

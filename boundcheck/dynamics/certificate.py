@@ -12,7 +12,8 @@ runs at most P·ρ/(αs) far, and the argument in `contraction` looks only at po
 two points it holds the segment between them.
 
 *Rounding.* ‖θ_{t+1} - T(θ_t)‖ <= δ, and computed residuals are within ε of the exact ones at θ_t: a priori bounds for every θ
-within M of θ_0 (`boundcheck.rigor.magnitude`), so for every step.
+within M of θ_0 (`boundcheck.rigor.magnitude`), so for every step. They are proved of the formulas of `outputs` and `pullback`,
+whichever way a product of matrices sums its terms; what runs is `Family.passes`, which may differ from these in nothing else.
 
 *Drift.* The derivative of T is I - ηα²·JᵀJ - ηα·Σ r_i·∇²f_i. Where ηα²S² <= 2 the first two terms have norm at most 1; the
 last has norm at most ηαβ‖r‖. On the segment from θ_t to θ*_t, ‖r‖ <= ‖r_t‖ + αS·d_t. So as long as d_t <= D,

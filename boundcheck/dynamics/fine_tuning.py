@@ -67,6 +67,19 @@ class Setup(Problem):
         """J_S(θ)ᵀ·c for a c stacked like r_S: `[..., n]`."""
         return self.family.pullback(theta, self.frozen, self.x_train, cotangent.unflatten(-1, self.y_train.shape[-2:]))
 
+    def passes(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """What gives r_S(θ) and J_S(θ)ᵀ·r_S(θ) together, for one θ after another; see `Family.passes`."""
+        both, alpha = self.family.passes(self.frozen, self.x_train), self.alpha[..., None, None]
+
+        def missed(outputs: Tensor) -> Tensor:
+            return alpha * outputs - self.y_train
+
+        def at(theta: Tensor) -> tuple[Tensor, Tensor]:
+            residual, pulled = both(theta, missed)
+            return residual.flatten(-2), pulled
+
+        return at
+
     @cached_property
     def residual_norm(self) -> Tensor:
         """R = ‖r_0‖/α."""

@@ -1,11 +1,13 @@
 """Gradient descent in batches. How far its iterates can be from the exact ones is proved in `certificate`."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from boundcheck.dynamics.fine_tuning import Setup
+from boundcheck.geometry.narrow import lanes_last
 
 CHECK_EVERY = 32
 DIVERGED = 1e3
@@ -56,14 +58,14 @@ class Run:
             residual=residual,
         )
 
-    def pick(self, lanes: Tensor) -> "Run":
-        """A copy of some lanes."""
-        return Run(**{f.name: getattr(self, f.name)[lanes] for f in fields(self)})
-
-    def put(self, lanes: Tensor, part: "Run", rows: Tensor) -> None:
-        """Overwrite lanes by rows of another run."""
-        for f in fields(self):
-            getattr(self, f.name)[lanes] = getattr(part, f.name)[rows]
+    def put(self, lanes: Tensor, part: "_Moving", steps: int) -> None:
+        """Write what lanes have done in so many steps: all but `path`."""
+        for f in fields(part):
+            value = getattr(part, f.name)
+            if value is not None and f.name != "leading":
+                getattr(self, f.name)[lanes] = value
+        self.farthest[lanes] = torch.where(part.leading[:, None], part.theta, part.farthest)
+        self.steps[lanes] = float(steps)
 
     def shown(self, marks: list[int]) -> tuple[Tensor, Tensor]:
         """The iterates at the checkpoints and their step numbers; a checkpoint that was not reached shows the last one."""
@@ -71,6 +73,55 @@ class Run:
         beyond = planned > self.steps[:, None]
         path = torch.where(beyond[..., None], self.theta[:, None, :], self.path)
         return path, torch.where(beyond, self.steps[:, None], planned)
+
+
+@dataclass(frozen=True)
+class _Moving:
+    """What a Run says of the lanes that still descend, without what all of them share.
+
+    Attributes:
+        carry: None where nothing is compensated.
+        leading: whether θ itself is the iterate farthest from θ_0; `farthest` is it elsewhere, and out of date here: most lanes
+            get farther with every step, and copying them each time would cost as much as the step.
+
+    """
+
+    theta: Tensor
+    carry: Tensor | None
+    length: Tensor
+    residual_sum: Tensor
+    residual_top: Tensor
+    leading: Tensor
+    farthest: Tensor
+    far_distance: Tensor
+    residual: Tensor
+
+    @staticmethod
+    def of(state: Run, lay: Callable[[Tensor], Tensor], *, compensated: bool) -> "_Moving":
+        """All lanes before their first step."""
+        given = {f.name: getattr(state, f.name) for f in fields(_Moving) if f.name != "leading"}
+        given |= {"theta": lay(state.theta), "carry": lay(state.carry) if compensated else None}
+        return _Moving(**given | {"farthest": given["theta"]}, leading=torch.ones_like(state.compensated))
+
+    def pick(self, lanes: Tensor, lay: Callable[[Tensor], Tensor]) -> "_Moving":
+        """Some lanes, laid out anew."""
+        given = {f.name: lay(getattr(self, f.name)[lanes]) for f in fields(self) if f.name != "carry"}
+        return _Moving(**given, carry=None if self.carry is None else lay(self.carry[lanes]))
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What stays the same while they do: both passes, ηα `[lanes, 1]` and θ_0."""
+
+    passes: Callable[[Tensor], tuple[Tensor, Tensor]]
+    rate: Tensor
+    theta0: Tensor
+
+    @staticmethod
+    def of(setup: Setup, lay: Callable[[Tensor], Tensor]) -> "_Ground":
+        """Of a whole batch."""
+        setup = setup.with_leaves({name: lay(tensor) for name, tensor in setup.leaves().items()})
+        return _Ground(setup.passes(), (setup.eta * setup.alpha)[..., None], setup.theta0)
 
 
 def checkpoints(max_steps: int) -> list[int]:
@@ -86,26 +137,30 @@ def run(setup: Setup, marks: list[int], tolerance: Tensor, max_steps: int, *, co
     state = Run.at_start(setup, len(marks), compensated)
     goal, lost_above = tolerance * state.residual, DIVERGED * state.residual
     alive = torch.nonzero((state.residual > goal) & state.residual.isfinite()).squeeze(-1)
-    part, live = state.pick(alive), lanes_of(setup, alive)
-    step = 0
-    while step < max_steps and len(alive):
-        before = part.pick(torch.arange(len(alive), device=alive.device))
-        for _ in range(min(CHECK_EVERY, max_steps - step)):
-            _advance(live, part, compensated)
-            step += 1
-            if step in marks:
-                part.path[:, marks.index(step)] = part.theta
-        part.residual = torch.linalg.vector_norm(live.residual(part.theta), dim=-1)
-        lost = ~(part.residual <= lost_above[alive]) | ~part.theta.isfinite().all(-1)
-        rows = torch.nonzero(lost).squeeze(-1)
-        part.put(rows, before, rows)  # back to where all was well
-        leaving = lost | (part.residual <= goal[alive])
-        rows = torch.nonzero(leaving).squeeze(-1)
-        state.put(alive[rows], part, rows)
-        if len(rows):
-            staying = torch.nonzero(~leaving).squeeze(-1)
-            alive, part, live = alive[staying], part.pick(staying), lanes_of(live, staying)
-    state.put(alive, part, torch.arange(len(alive), device=alive.device))
+    narrow = setup.family.lanes_last(setup.x_train.shape[-2])
+    lay = lanes_last if narrow else Tensor.contiguous
+    # Torch's bookkeeping for derivatives is a fifth of a narrow step. Other families may take derivatives in theirs.
+    with torch.inference_mode(narrow):
+        moving = _Moving.of(state, lay, compensated=compensated).pick(alive, lay)
+        ground = _Ground.of(lanes_of(setup, alive), lay)
+        step = 0
+        while step < max_steps and len(alive):
+            before, ahead = moving, min(step + CHECK_EVERY, max_steps)
+            for now in range(step + 1, ahead + 1):
+                moving = _advanced(ground, moving)
+                if now in marks:
+                    state.path[alive, marks.index(now)] = moving.theta
+            moving = replace(moving, residual=length(ground.passes(moving.theta)[0]))
+            lost = ~(moving.residual <= lost_above[alive]) | ~moving.theta.isfinite().all(-1)
+            reached = ~lost & (moving.residual <= goal[alive])
+            if bool((lost | reached).any()):
+                state.put(alive[lost], before.pick(lost, lay), step)  # back to where all was well
+                state.put(alive[reached], moving.pick(reached, lay), ahead)
+                staying = torch.nonzero(~(lost | reached)).squeeze(-1)
+                alive, moving = alive[staying], moving.pick(staying, lay)
+                ground = _Ground.of(lanes_of(setup, alive), lay)
+            step = ahead
+        state.put(alive, moving, step)
     return state
 
 
@@ -114,27 +169,39 @@ def lanes_of(setup: Setup, lanes: Tensor) -> Setup:
     return setup.with_leaves({name: tensor[lanes] for name, tensor in setup.leaves().items()})
 
 
-def step(setup: Setup, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """η·α·J_Sᵀ·r_S and r_S at θ."""
-    residual = setup.residual(theta)
-    return (setup.eta * setup.alpha)[..., None] * setup.pullback(theta, residual), residual
-
-
-def _advance(setup: Setup, state: Run, compensated: bool) -> None:
-    move, residual = step(setup, state.theta)
-    size = torch.linalg.vector_norm(residual, dim=-1)
-    state.residual_sum = state.residual_sum + size
-    state.residual_top = torch.maximum(state.residual_top, size)
-    state.length = state.length + torch.linalg.vector_norm(move, dim=-1)
-    if compensated:
-        state.theta, state.carry = two_sum(state.theta, state.carry - move)
+def _advanced(ground: _Ground, at: _Moving) -> _Moving:
+    """One step further."""
+    residual, pulled = ground.passes(at.theta)
+    move, size = ground.rate * pulled, length(residual)
+    if at.carry is None:
+        theta, carry = at.theta - move, None
     else:
-        state.theta = state.theta - move
-    state.steps = state.steps + 1
-    distance = torch.linalg.vector_norm(state.theta - setup.theta0, dim=-1)
-    farther = distance > state.far_distance
-    state.far_distance = torch.where(farther, distance, state.far_distance)
-    state.farthest = torch.where(farther[:, None], state.theta, state.farthest)
+        theta, carry = two_sum(at.theta, at.carry - move)
+    distance = _length_of(theta - ground.theta0)
+    farther = distance > at.far_distance
+    left_behind = at.leading & ~farther
+    farthest = torch.where(left_behind[:, None], at.theta, at.farthest) if bool(left_behind.any()) else at.farthest
+    return _Moving(
+        theta=theta,
+        carry=carry,
+        length=at.length + _length_of(move),
+        residual_sum=at.residual_sum + size,
+        residual_top=torch.maximum(at.residual_top, size),
+        leading=farther,
+        farthest=farthest,
+        far_distance=torch.where(farther, distance, at.far_distance),
+        residual=at.residual,
+    )
+
+
+def length(vectors: Tensor) -> Tensor:
+    """Euclidean norms along the last axis, as quick where the lanes are innermost in memory (torch's own is not)."""
+    return vectors.square().sum(-1).sqrt_()
+
+
+def _length_of(spent: Tensor) -> Tensor:
+    """The same, squared in place, of vectors that nobody needs any more."""
+    return spent.square_().sum(-1).sqrt_()
 
 
 def two_sum(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

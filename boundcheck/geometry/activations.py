@@ -28,6 +28,7 @@ class Activation:
         at_zero, limit: at least |φ(0)| and sup|φ| (+inf where there is none).
         steepest, sharpest: at least sup|φ'| and sup|φ''|, away from kinks.
         kinked: whether φ' jumps at 0.
+        together: φ and φ' from what they have in common, to the same bits as `value` and `slope`; None where that is nothing.
 
     """
 
@@ -38,6 +39,11 @@ class Activation:
     steepest: float
     sharpest: float
     kinked: bool = False
+    together: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+
+    def both(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """φ(t) and φ'(t)."""
+        return self.together(t) if self.together is not None else (self.value(t), self.slope(t))
 
 
 def softplus(t: Tensor) -> Tensor:
@@ -54,8 +60,18 @@ def _tanh_slope(t: Tensor) -> Tensor:
     return 1 - torch.tanh(t).square()
 
 
+def _tanh_both(t: Tensor) -> tuple[Tensor, Tensor]:
+    value = torch.tanh(t)
+    return value, 1 - value.square()
+
+
 def _sigmoid_slope(t: Tensor) -> Tensor:
     return 0.25 * (1 - torch.tanh(0.5 * t).square())
+
+
+def _sigmoid_both(t: Tensor) -> tuple[Tensor, Tensor]:
+    odd = torch.tanh(0.5 * t)
+    return 0.5 + 0.5 * odd, 0.25 * (1 - odd.square())
 
 
 def _relu(t: Tensor) -> Tensor:
@@ -67,9 +83,9 @@ def _relu_slope(t: Tensor) -> Tensor:
 
 
 ACTIVATIONS = {
-    "tanh": Activation(torch.tanh, _tanh_slope, 0.0, 1.0, 1.0, TANH_CURVATURE),
+    "tanh": Activation(torch.tanh, _tanh_slope, 0.0, 1.0, 1.0, TANH_CURVATURE, together=_tanh_both),
     "softplus": Activation(softplus, sigmoid, math.nextafter(math.log(2), 1.0), math.inf, 1.0, SOFTPLUS_CURVATURE),
-    "sigmoid": Activation(sigmoid, _sigmoid_slope, 0.5, 1.0, 0.25, SIGMOID_CURVATURE),
+    "sigmoid": Activation(sigmoid, _sigmoid_slope, 0.5, 1.0, 0.25, SIGMOID_CURVATURE, together=_sigmoid_both),
     "relu": Activation(_relu, _relu_slope, 0.0, math.inf, 1.0, 0.0, kinked=True),
 }
 SMOOTH = tuple(name for name, activation in ACTIVATIONS.items() if not activation.kinked)

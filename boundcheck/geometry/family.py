@@ -13,9 +13,13 @@ import torch
 from torch import Tensor
 
 from boundcheck.geometry.activations import ACTIVATIONS, SMOOTH, Activation, require_activation
+from boundcheck.geometry.narrow import MOST_PRODUCTS, NarrowPasses
 from boundcheck.problem import Part
 
 Frozen = Mapping[str, Tensor]
+
+Passes = Callable[[Tensor, Callable[[Tensor], Tensor]], tuple[Tensor, Tensor]]
+"""(θ, what makes a cotangent c of the outputs) ↦ (c, Jᵀ·c), both at θ; see `Family.passes`."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,27 @@ class Family(Part, ABC):
     def pullback(self, theta: Tensor, frozen: Frozen, x: Tensor, cotangent: Tensor) -> Tensor:
         """Jᵀ·cotangent for a cotangent `[..., rows, k]`: `[..., n]`."""
         return self._over_lanes(self._pullback_one, theta, frozen, x, cotangent)
+
+    def passes(self, frozen: Frozen, x: Tensor) -> Passes:
+        """`outputs`, then `pullback` of a cotangent that is made of them, for many θ with the same frozen parameters and x.
+
+        A family may share what both compute and prepare what stays the same, but only with the operators of `outputs` and
+        `pullback`, each applied to the same operands: a product of matrices may sum its terms in another order, nothing else
+        may differ. What is proved of these two for sums in any order (`boundcheck.rigor.magnitude`) is then true of this too.
+        """
+
+        def one_by_one(theta: Tensor, cotangent_of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+            cotangent = cotangent_of(self.outputs(theta, frozen, x))
+            return cotangent, self.pullback(theta, frozen, x, cotangent)
+
+        return one_by_one
+
+    def lanes_last(self, rows: int) -> bool:
+        """Whether `passes` on so many rows of x is made for tensors `[lanes, …]` whose lanes are innermost in memory.
+
+        Where it is, `passes` must not take derivatives by automatic differentiation: a descent switches that off.
+        """
+        return False
 
     def smoothness(self, theta: Tensor, frozen: Frozen, x: Tensor, radius: Tensor | None = None) -> Tensor:
         """β_S of Local Edits (4): a constant with ‖J_S(θ') - J_S(θ'')‖ ≤ β_S·‖θ' - θ''‖ for all θ', θ'' in a ball around `theta`.
@@ -338,8 +363,25 @@ class TwoLayer(Family):
         return (weights[..., None] * x[..., :, None, None, :]).flatten(-2) * self._scale
 
     def pullback(self, theta: Tensor, frozen: Frozen, x: Tensor, cotangent: Tensor) -> Tensor:
-        signal = (cotangent @ frozen["head"]) * self._slope(theta, x)
+        return self._pulled(self._slope(theta, x), frozen, x, cotangent)
+
+    def _pulled(self, slope: Tensor, frozen: Frozen, x: Tensor, cotangent: Tensor) -> Tensor:
+        signal = (cotangent @ frozen["head"]) * slope
         return (signal.mT @ x).flatten(-2) * self._scale
+
+    def lanes_last(self, rows: int) -> bool:
+        return 0 < rows * self.inputs * self.width * self.outputs_ <= MOST_PRODUCTS
+
+    def passes(self, frozen: Frozen, x: Tensor) -> Passes:
+        if x.dim() == 3 and self.lanes_last(x.shape[-2]):
+            return NarrowPasses.of(self._phi, self._scale, frozen["head"], x)
+
+        def shared(theta: Tensor, cotangent_of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+            value, slope = self._phi.both(self._hidden(theta, x))
+            cotangent = cotangent_of((value @ frozen["head"].mT) * self._scale)
+            return cotangent, self._pulled(slope, frozen, x, cotangent)
+
+        return shared
 
     def _bound(self, frozen: Frozen, moment: Tensor) -> Tensor:
         column = torch.linalg.vector_norm(frozen["head"], dim=-2).amax(-1)

@@ -8,6 +8,7 @@ is linear in the first layer, bilinear in both.
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from boundcheck.geometry.activations import ACTIVATIONS, Activation, require_activation
-from boundcheck.geometry.family import Family, Frozen, TwoLayer
+from boundcheck.geometry.family import Family, Frozen, Passes, TwoLayer
 from boundcheck.geometry.jets import Jet
 
 LITERAL = 1 + 2.0**-40
@@ -130,10 +131,20 @@ class BothLayers(Local):
 
     def pullback(self, theta: Tensor, frozen: Frozen, x: Tensor, cotangent: Tensor) -> Tensor:
         weights, head = self._split(theta)
-        hidden = x @ weights.mT
-        signal = (cotangent @ head) * self._phi.slope(hidden)
-        second = cotangent.mT @ self._phi.value(hidden)
-        return torch.cat([(signal.mT @ x).flatten(-2), second.flatten(-2)], dim=-1) * self._scale
+        return self._pulled(*self._phi.both(x @ weights.mT), head, x, cotangent)
+
+    def _pulled(self, value: Tensor, slope: Tensor, head: Tensor, x: Tensor, cotangent: Tensor) -> Tensor:
+        signal = (cotangent @ head) * slope
+        return torch.cat([(signal.mT @ x).flatten(-2), (cotangent.mT @ value).flatten(-2)], dim=-1) * self._scale
+
+    def passes(self, frozen: Frozen, x: Tensor) -> Passes:
+        def shared(theta: Tensor, cotangent_of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+            weights, head = self._split(theta)
+            value, slope = self._phi.both(x @ weights.mT)
+            cotangent = cotangent_of((value @ head.mT) * self._scale)
+            return cotangent, self._pulled(value, slope, head, x, cotangent)
+
+        return shared
 
     def kink_distance(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
         if not self._phi.kinked:
@@ -207,7 +218,9 @@ class Attention(Local):
 
     def outputs(self, theta: Tensor, frozen: Frozen, x: Tensor) -> Tensor:
         blocks, sequences = self._split(theta), x.unflatten(-1, (self.tokens, self.inputs))
-        seen = self._forward(blocks, sequences)
+        return self._read(blocks, self._forward(blocks, sequences))
+
+    def _read(self, blocks: list[Tensor], seen: "_Seen") -> Tensor:
         return (self._phi.value(seen.hidden) @ blocks[4].mT).squeeze(-2) * self._scale
 
     def _forward(self, blocks: list[Tensor], sequences: Tensor) -> "_Seen":
@@ -229,8 +242,22 @@ class Attention(Local):
     def _pulled(self, theta: Tensor, x: Tensor, cotangent: Tensor) -> Tensor:
         """Jᵢᵀ·cᵢ for each row of x: `[..., rows, n]`."""
         blocks, sequences = self._split(theta), x.unflatten(-1, (self.tokens, self.inputs))
+        return self._back(blocks, sequences, self._forward(blocks, sequences), cotangent)
+
+    def passes(self, frozen: Frozen, x: Tensor) -> Passes:
+        sequences = x.unflatten(-1, (self.tokens, self.inputs))
+
+        def shared(theta: Tensor, cotangent_of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+            blocks = self._split(theta)
+            seen = self._forward(blocks, sequences)
+            cotangent = cotangent_of(self._read(blocks, seen))
+            return cotangent, self._back(blocks, sequences, seen, cotangent).sum(-2)
+
+        return shared
+
+    def _back(self, blocks: list[Tensor], sequences: Tensor, seen: "_Seen", cotangent: Tensor) -> Tensor:
         _, _, V, U, head = blocks
-        seen, given = self._forward(blocks, sequences), cotangent[..., None, :] * self._scale
+        given = cotangent[..., None, :] * self._scale
         to_head = given.mT @ self._phi.value(seen.hidden)
         signal = (given @ head) * self._phi.slope(seen.hidden)
         to_output = signal @ U

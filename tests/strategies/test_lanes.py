@@ -1,5 +1,6 @@
 """A lane's numbers are its own: they do not depend on who is drawn beside it."""
 
+import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,3 +47,23 @@ def test_draws_stay_in_range(seed: int, low: float, factor: float) -> None:
     assert (values <= low * factor * (1 + 1e-12)).all()
     assert set(stream.choice(3.0, 5.0).tolist()) == {3.0, 5.0}
     assert torch.allclose(stream.unit(4).square().sum(-1), torch.ones(100, dtype=torch.float64), rtol=1e-14)
+
+
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    first=st.integers(0, 2**40),
+    lanes=st.integers(0, 4),
+    shapes=st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=1, max_size=4),
+)
+@settings(max_examples=50, deadline=None)
+def test_each_lane_gets_the_numbers_of_a_generator_of_its_own(
+    seed: int, first: int, lanes: int, shapes: list[list[int]]
+) -> None:
+    """Stored recipes name a seed and a lane: their numbers must stay what they are, to the bit."""
+    stream = LaneStream(seed, lanes, first)
+    own = [np.random.Generator(np.random.Philox(key=np.array([seed, first + k], np.uint64))) for k in range(lanes)]
+    for shape in shapes:
+        for drawn, draws in ((stream.normal(*shape), "standard_normal"), (stream.uniform(*shape), "random")):
+            assert drawn.shape == (lanes, *shape)
+            for row, generator in zip(drawn, own, strict=True):
+                assert np.array_equal(row.numpy(), getattr(generator, draws)(tuple(shape)))
