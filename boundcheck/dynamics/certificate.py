@@ -100,7 +100,7 @@ def certified(bounds: Bounds, run: Run, marks: list[int]) -> FineTuning:
     n = setup.theta0.shape[-1]
     a = start.beta * start.residual / (setup.alpha * start.smallest.square())
     h = setup.eta * (setup.alpha * start.largest).square()
-    picked = reach_of(run) * (n + 8) * 2.0**-51  # a farther iterate may have looked nearer by so much
+    picked = reach_of(run) * (n + 8) * 2.0**-51 + n * TINY  # a farther iterate may have looked nearer by so much
     summed = run.length * (run.steps + n + 8) * 2.0**-51 + run.steps * n * TINY
     path, path_steps = run.shown(marks)
     return FineTuning(
