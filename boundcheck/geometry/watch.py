@@ -176,16 +176,18 @@ def _einsum(watch: Watch, result: Tensor, equation: Any, *operands: Any) -> _Fou
     of_weight, of_other, made = letters[named[0]], letters[1 - named[0]], letters[2]
     inward, outward = ([letter for letter in of_weight if letter in part] for part in (of_other, made))
     kept = [letter for letter in made if letter not in of_weight]
-    transposed = [*inward, *outward] == of_weight
-    if (
-        not (inward and outward and kept)
-        or made[0] != kept[0]
-        or not (transposed or [*outward, *inward] == of_weight)
-        or set(of_other) != {*kept, *inward}
-    ):
-        return (
-            None  # a product entry by entry, a sum over something else, a weight whose axes are mixed, no sample first
-        )
+    plain = (
+        (inward and outward and kept)  # else a sum or a product of everything
+        and made[0] == kept[0]  # samples first
+        and of_weight in ([*inward, *outward], [*outward, *inward])  # else entry by entry, or with axes that are mixed
+        and set(of_other) == {*kept, *inward}  # no sum over anything else
+        and all(
+            weight.shape[of_weight.index(axis)] == other.shape[of_other.index(axis)] for axis in inward
+        )  # no stretch
+    )
+    if not plain:
+        return None
+    transposed = of_weight == [*inward, *outward]
 
     def entered() -> Tensor:
         return other.permute([of_other.index(letter) for letter in (*kept, *inward)]).flatten(-len(inward))

@@ -221,11 +221,25 @@ class Attention(nn.Module):
         return self.down(torch.tanh(x + weights @ self.value(x))).mean(1)
 
 
+class Summed(nn.Module):
+    """Heads of a layer as sums over indices, the tokens neither first nor last in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.Parameter(torch.randn(6, 2, 3))
+        self.out = nn.Parameter(torch.randn(4, 3, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.einsum("nti,iho->nhto", x, self.heads).tanh()
+        return torch.einsum("koh,nhto->ntk", self.out, hidden).tanh().mean(1)[:, :2]
+
+
 MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "even": (lambda: nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2)), (6,)),
     "odd": (lambda: nn.Sequential(nn.Linear(5, 7), nn.GELU(), nn.Linear(7, 3)), (5,)),
     "softplus": (lambda: nn.Sequential(nn.Linear(6, 8), nn.Softplus(), nn.Linear(8, 1)), (6,)),
     "attention": (Attention, (5, 6)),
+    "sums": (Summed, (5, 6)),
     "layer norm": (lambda: nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.SiLU(), nn.Linear(8, 2)), (6,)),
 }
 

@@ -176,6 +176,7 @@ def test_sums_over_indices_are_affine_maps(equation: tuple[str, str, str, bool],
         ("nti,io->no", (3, 4)),  # a sum over an axis of the activations alone
         ("ni,io->n", (3, 4)),  # and of the weight alone
         ("ni,...->ni...", (3, 4)),  # a product of everything with everything
+        ("ni,io->no", (1, 4)),  # an axis of the weight that is stretched
     ],
 )
 def test_other_sums_over_indices_are_not(equation: str, shape: tuple[int, ...]) -> None:
