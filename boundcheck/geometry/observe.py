@@ -183,31 +183,42 @@ def _agree(call: Call, leaves: Mapping[str, Tensor], x: Tensor, captured: Mappin
     """Whether automatic differentiation finds the captured rows too, of the first and the last sample, each passed through alone.
 
     Their rows are compared in one sum, each with a weight of its own, so that one backward pass serves all: where a row is
-    wrong, so is the sum. One map that disagrees discredits all: samples may influence each other, and the others agree by
-    chance. The threshold √u tells a wrong structure (an error of the size of the map's part) from rounding, as far as that part
-    is no rounding error of the whole row itself; no result depends on it otherwise.
+    wrong, so is the sum. The weights bring all rows to about one length, or a wrong row would pass for rounding of a longer one.
+    One map that disagrees discredits all: samples may influence each other, and the others agree by chance. The threshold √u
+    tells a wrong structure (an error of the size of the map's part) from rounding, as far as that part is no rounding error of
+    the whole row itself; no result depends on it otherwise.
     """
+    if not captured:
+        return True
     ends = sorted({0, len(x) - 1})
     alone = torch.cat([call(leaves, x[end : end + 1]) for end in ends])
-    weights = _unlike(alone)
-    rows = _gradients((weights * alone).sum(), leaves)
-    weights, eps = weights.double(), torch.finfo(alone.dtype).eps
+    eps = torch.finfo(alone.dtype).eps
     maps = {key: seen.at(ends) for key, seen in captured.items()}
-    sizes = {key: float((weights * seen.sizes()).sum()) for key, seen in maps.items()}
-    noise = NETWORK_ROUNDINGS * eps * sum(sizes.values())
+    sizes = {key: seen.sizes() for key, seen in maps.items()}
+    lengths = torch.stack(list(sizes.values())).sum(0)
+    weights = (_unlike(alone) * _levelled(lengths, eps)).to(alone)
+    rows = _gradients((weights * alone).sum(), leaves)
+    weights = weights.double()
+    noise = NETWORK_ROUNDINGS * eps * float((weights * lengths).sum())
     for key, seen in maps.items():
         found = [rows[name].double().flatten() for name in key if name]
         pairs = zip(seen.combined(weights), found, strict=True)
         error = max(float(torch.linalg.vector_norm(ours.sub_(theirs))) for ours, theirs in pairs)
-        if not error <= eps**0.5 * sizes[key] + noise:
+        if not error <= eps**0.5 * float(torch.linalg.vector_norm(weights * sizes[key])) + noise:
             return False
     return True
+
+
+def _levelled(lengths: Tensor, eps: float) -> Tensor:
+    """Factors of 1 or more that make rows as long as the longest; what is shorter by 1/eps or more is rounding beside it."""
+    longest = lengths.max()
+    return torch.where(longest > 0, longest / lengths.clamp(min=eps * longest), 1.0)
 
 
 def _unlike(like: Tensor) -> Tensor:
     """Numbers from 1 to 2 of which no two are alike: multiples of the golden ratio, without their whole parts."""
     numbers = [1 + (place * 0.6180339887498949) % 1 for place in range(1, like.numel() + 1)]
-    return like.new_tensor(numbers).reshape(like.shape)
+    return torch.tensor(numbers, dtype=torch.float64, device=like.device).reshape(like.shape)
 
 
 def _gradients(output: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -215,6 +215,28 @@ def test_a_map_whose_part_is_rounding_is_not_discredited() -> None:
         assert not observe(f, params, scale * random(3, 5, 4, seed=9)).formed
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [(torch.float32, 1e4), (torch.float64, 1e9)])
+def test_a_wrong_row_is_seen_beside_a_much_longer_one(dtype: torch.dtype, scale: float) -> None:
+    """The second output of a sample depends on the others of its batch."""
+
+    def f(p: Params, x: Tensor) -> Tensor:
+        hidden = x @ p["w"].mT
+        return torch.cat([scale * hidden[:, :1], hidden[:, 1:] * hidden[:, 1:].mean(0)], 1)
+
+    weight = random(2, 5).to(dtype)
+    assert observe(f, {"w": weight}, random(2, 5, seed=1).to(dtype)).formed == {"w"}
+
+
+def test_a_wrong_row_is_seen_beside_many_right_ones() -> None:
+    """In float32, √u times the length of some thousand rows is more than one of them."""
+
+    def f(p: Params, x: Tensor) -> Tensor:
+        outputs = x @ p["w"].mT
+        return torch.cat([outputs[:, :-1], outputs[:, -1:] * outputs[:, -1:].mean(0)], 1)
+
+    assert observe(f, {"w": random(3000, 2).float()}, random(2, 2, seed=1).float()).formed == {"w"}
+
+
 def test_outputs_that_are_a_parameter_or_none_of_it() -> None:
     params = {"w": random(1, 2)}
     assert tangent_overlap(lambda p, x: p["w"], random(1, 6), random(1, 6), params=params).sigma_min == 1.0
