@@ -1,6 +1,7 @@
 """Gradient descent in batches. How far its iterates can be from the exact ones is proved in `certificate`."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -140,7 +141,7 @@ def run(setup: Setup, marks: list[int], tolerance: Tensor, max_steps: int, *, co
     narrow = setup.family.lanes_last(setup.x_train.shape[-2])
     lay = lanes_last if narrow else Tensor.contiguous
     # Torch's bookkeeping for derivatives is a fifth of a narrow step. Other families may take derivatives in theirs.
-    with torch.inference_mode(narrow):
+    with torch.inference_mode() if narrow else nullcontext():
         moving = _Moving.of(state, lay, compensated=compensated).pick(alive, lay)
         ground = _Ground.of(lanes_of(setup, alive), lay)
         step = 0

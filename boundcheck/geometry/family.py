@@ -7,7 +7,7 @@ broadcast, so that the same formula serves one instance inside a claim and thous
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -35,6 +35,17 @@ class Family(Part, ABC):
 
     everywhere: ClassVar[bool] = True
     """Whether they hold on all of parameter space, whatever the ball."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Another `outputs` or `pullback` than an inherited `passes` was made for: the descent must not run the old one."""
+        super().__init_subclass__(**kwargs)
+
+        def where(name: str) -> int:
+            return next(place for place, base in enumerate(cls.__mro__) if name in vars(base))
+
+        if min(where("outputs"), where("pullback")) < where("passes"):
+            cls.passes = Family.passes  # type: ignore[method-assign]
+            cls.lanes_last = Family.lanes_last  # type: ignore[method-assign]
 
     @property
     @abstractmethod
@@ -73,6 +84,7 @@ class Family(Part, ABC):
         A family may share what both compute and prepare what stays the same, but only with the operators of `outputs` and
         `pullback`, each applied to the same operands: a product of matrices may sum its terms in another order, nothing else
         may differ. What is proved of these two for sums in any order (`boundcheck.rigor.magnitude`) is then true of this too.
+        A subclass that gives `outputs` or `pullback` anew, and not this, has the one given here.
         """
 
         def one_by_one(theta: Tensor, cotangent_of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,8 @@
 """What a run keeps of its iterates, beside a loop that keeps all of them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -96,6 +99,43 @@ def test_lanes_leave_and_diverge_without_touching_the_others() -> None:
     for lane in (0, 1, 4, 7, 8):
         for point, number in zip(shown[lane], taken[lane].long().tolist(), strict=True):
             assert float((point - path[number, lane]).norm()) <= ROOM
+
+
+@dataclass(frozen=True)
+class Tilted(TwoLayer):
+    """A net of one's own made from one of ours: its first parameter also moves the outputs directly."""
+
+    def outputs(self, theta: Tensor, frozen: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        return super().outputs(theta, frozen, x) + theta[..., None, :1]
+
+    def jacobian(self, theta: Tensor, frozen: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        rows = super().jacobian(theta, frozen, x)
+        return torch.cat([rows[..., :1] + 1, rows[..., 1:]], dim=-1)
+
+    def pullback(self, theta: Tensor, frozen: Mapping[str, Tensor], x: Tensor, cotangent: Tensor) -> Tensor:
+        pulled = super().pullback(theta, frozen, x, cotangent)
+        return torch.cat([pulled[..., :1] + cotangent.sum((-2, -1))[..., None], pulled[..., 1:]], dim=-1)
+
+
+@dataclass(frozen=True)
+class TiltedFurther(Tilted):
+    """Nothing new."""
+
+
+@pytest.mark.parametrize("kind", [Tilted, TiltedFurther])
+@pytest.mark.parametrize("width", [4, 400])
+def test_a_family_that_changes_the_outputs_of_another_descends_by_its_own(kind: type[Tilted], width: int) -> None:
+    drawn = setup(kind(3, width), 5, 1, seed=3, step=(0.3, 0.6), residual=0.02)
+    done = run(drawn, checkpoints(70), torch.full_like(drawn.eta, 1e-6), 70)
+    check(drawn, done, 70)
+
+
+@pytest.mark.parametrize("family", [Linear(4), Quadratic(3), TwoLayer(3, 4), TwoLayer(30, 40)])
+def test_a_descent_runs_where_the_caller_has_switched_derivatives_off(family: Family) -> None:
+    drawn = setup(family, 3, 1, seed=6, step=(0.3, 0.6), residual=0.02)
+    with torch.inference_mode():
+        done = run(drawn, checkpoints(40), torch.full_like(drawn.eta, 1e-6), 40)
+    check(drawn, done, 40)
 
 
 def _picked(done: Run) -> Run:
