@@ -57,7 +57,7 @@ def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozens
         uses, reached = _uses(outputs, leaves)
         captured = _backward(outputs, _alone(_apart(applied), uses, reached)) if outputs.requires_grad else {}
         if formed is None:
-            believed = captured if _agree(call, leaves, x, captured) else {}
+            believed = captured if _agree(call, leaves, x, captured, applied) else {}
             inside = {name for key in believed for name in key}
             formed = frozenset(name for name, times in uses.items() if times and name not in inside)
     return Observed({key: seen for key, seen in captured.items() if formed.isdisjoint(key)}, formed)
@@ -93,7 +93,7 @@ def _alone(
     return {
         key: calls
         for key, calls in applied.items()
-        if all(uses[name] <= sum(made.left.grad_fn in reached for made in calls) for name in key if name)
+        if all(uses[name] <= sum(made.born in reached for made in calls) for name in key if name)
     }
 
 
@@ -179,19 +179,28 @@ def _by_sample(tensor: Tensor, samples: int) -> Tensor:
     return tensor.reshape(samples, -1, tensor.shape[-1])
 
 
-def _agree(call: Call, leaves: Mapping[str, Tensor], x: Tensor, captured: Mapping[Key, Captured]) -> bool:
+def _agree(
+    call: Call,
+    leaves: Mapping[str, Tensor],
+    x: Tensor,
+    captured: Mapping[Key, Captured],
+    applied: Mapping[Key, Sequence[Applied]],
+) -> bool:
     """Whether automatic differentiation finds the captured rows too, of the first and the last sample, each passed through alone.
 
     Their rows are compared in one sum, each with a weight of its own, so that one backward pass serves all: where a row is
     wrong, so is the sum. The weights bring all rows to about one length, or a wrong row would pass for rounding of a longer one.
     One map that disagrees discredits all: samples may influence each other, and the others agree by chance. The threshold √u
     tells a wrong structure (an error of the size of the map's part) from rounding, as far as that part is no rounding error of
-    the whole row itself; no result depends on it otherwise.
+    the whole row itself (of which 64 may be more than √u in half precision); no result depends on it otherwise.
     """
     if not captured:
         return True
     ends = sorted({0, len(x) - 1})
-    alone = torch.cat([call(leaves, x[end : end + 1]) for end in ends])
+    passed = [_forward(call, leaves, x[end : end + 1]) for end in ends]
+    if not all(_by_samples(applied[key], own.get(key, ()), len(x)) for _, own in passed for key in captured):
+        return False
+    alone = torch.cat([outputs for outputs, _ in passed])
     eps = torch.finfo(alone.dtype).eps
     maps = {key: seen.at(ends) for key, seen in captured.items()}
     sizes = {key: seen.sizes() for key, seen in maps.items()}
@@ -199,14 +208,33 @@ def _agree(call: Call, leaves: Mapping[str, Tensor], x: Tensor, captured: Mappin
     weights = (_unlike(alone) * _levelled(lengths, eps)).to(alone)
     rows = _gradients((weights * alone).sum(), leaves)
     weights = weights.double()
-    noise = NETWORK_ROUNDINGS * eps * float((weights * lengths).sum())
+    noise = min(
+        NETWORK_ROUNDINGS * eps * float((weights * lengths).sum()),
+        eps**0.5 * float(torch.linalg.vector_norm(weights * lengths)),
+    )
     for key, seen in maps.items():
         found = [rows[name].double().flatten() for name in key if name]
         pairs = zip(seen.combined(weights), found, strict=True)
         error = max(float(torch.linalg.vector_norm(ours.sub_(theirs))) for ours, theirs in pairs)
-        if not error <= eps**0.5 * float(torch.linalg.vector_norm(weights * sizes[key])) + noise:
+        if not error <= max(eps**0.5 * float(torch.linalg.vector_norm(weights * sizes[key])), noise):
             return False
     return True
+
+
+def _by_samples(batch: Sequence[Applied], alone: Sequence[Applied], samples: int) -> bool:
+    """Whether what left a map lies sample by sample: its first axis that is not 1 is so many times as long as for one sample.
+
+    What does not depend on the samples (a table of embeddings that is multiplied before rows are taken of it) does not grow,
+    and where the rows that are taken first and last are taken once it would pass for affine in them.
+    """
+
+    def grows(mine: torch.Size, theirs: torch.Size) -> bool:
+        axis = next((axis for axis, length in enumerate(mine) if length != 1), 0)
+        return axis < len(theirs) and mine[axis] == samples * theirs[axis]
+
+    return len(batch) == len(alone) and all(
+        grows(made.left.shape, one.left.shape) for made, one in zip(batch, alone, strict=True)
+    )
 
 
 def _levelled(lengths: Tensor, eps: float) -> Tensor:

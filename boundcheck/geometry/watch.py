@@ -5,7 +5,7 @@ through a handful of torch functions, which are watched during a forward pass (`
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -30,6 +30,8 @@ class Applied:
         left: the result.
         transposed: whether the weight is stored as `[in, out]`.
         arranged: a tensor of the shape of `left`, or of more or fewer samples, as `[..., out]`.
+        born: the operation that automatic differentiation recorded for the result, none inside of an operation of one's own: the
+            same tensor may be the latter's result, which has a derivative of its own.
 
     """
 
@@ -37,6 +39,7 @@ class Applied:
     left: Tensor
     transposed: bool = False
     arranged: Callable[[Tensor], Tensor] = lambda result: result
+    born: Any = None
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Watch(TorchFunctionMode):
 
     def _noted(self, key: Key, made: Applied) -> Tensor:
         calls = self.applied.setdefault(key, [])
-        calls.append(made)
+        calls.append(replace(made, born=made.left.grad_fn))
         return made.left + self.shifts[key][len(calls) - 1] if self.shifts is not None else self.pass_on(made.left)
 
     def name(self, tensor: Any) -> str:
@@ -101,6 +104,8 @@ def _linear(
     weight: Tensor,
     bias: Tensor | None = None,
 ) -> _Found:
+    if weight.dim() != 2:  # a vector leaves no axis of features
+        return None
     turned = watch.turned(weight)
     key = (turned or watch.name(weight), watch.name(bias))
     return (key, Applied(lambda: input, result, transposed=bool(turned))) if any(key) else None
@@ -125,7 +130,7 @@ def _plus(watch: Watch, result: Tensor, left: Any, right: Any) -> _Found:
     for bias in (left, right):
         name = watch.name(bias)
         if name and bias.shape == result.shape[-1:] and result.dim() > 1:
-            return ("", name), Applied(lambda: result.detach()[..., :1] * 0.0, result)
+            return ("", name), Applied(lambda: torch.zeros_like(result.detach()[..., :1]), result)
     return None
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -235,6 +236,82 @@ def test_a_wrong_row_is_seen_beside_many_right_ones() -> None:
         return torch.cat([outputs[:, :-1], outputs[:, -1:] * outputs[:, -1:].mean(0)], 1)
 
     assert observe(f, {"w": random(3000, 2).float()}, random(2, 2, seed=1).float()).formed == {"w"}
+
+
+@pytest.mark.parametrize(("dtype", "share"), [(torch.float16, 0.05), (torch.bfloat16, 0.4)])
+def test_samples_that_influence_each_other_are_seen_in_half_precision(dtype: torch.dtype, share: float) -> None:
+    def f(p: Params, x: Tensor) -> Tensor:
+        hidden = torch.tanh(x @ p["w"])
+        return hidden + share * hidden.sum(0)
+
+    assert observe(f, {"w": random(4, 1).to(dtype)}, torch.eye(4)[:2].to(dtype)).formed == {"w"}
+
+
+def words(*places: int) -> Tensor:
+    return functional.one_hot(torch.tensor(places), 4).double()
+
+
+TABLE, HEAD = random(4, 3, seed=3), random(2, seed=4)
+
+
+def factorised_embedding(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(x @ (TABLE @ p["w"])) @ HEAD
+
+
+def shifted_table(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(x @ (TABLE[:, :2] + p["b"])) @ HEAD
+
+
+class Damped(torch.autograd.Function):
+    """A linear map whose gradient is damped at large inputs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return functional.linear(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, signal: Tensor) -> tuple[Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        damped = torch.where(x.abs().amax(1, keepdim=True) > 2, 0.1 * signal, signal)
+        return signal @ weight, damped.mT @ x
+
+
+def damped(p: Params, x: Tensor) -> Tensor:
+    result: Tensor = Damped.apply(x, p["w"])  # type: ignore[no-untyped-call]
+    return torch.tanh(result) @ HEAD
+
+
+def masked(p: Params, x: Tensor) -> Tensor:
+    return (torch.where(x > 3, -torch.inf, x) + p["b"]).softmax(-1) @ HELD[:3, 0]
+
+
+def by_a_vector(p: Params, x: Tensor) -> Tensor:
+    return torch.tanh(functional.linear(x.unflatten(-1, (2, 3)), p["w"]))
+
+
+LARGE_WITHIN = random(5, 3, seed=5).clamp(-1, 1)
+LARGE_WITHIN[2] = torch.tensor([5.0, -1.0, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("f", "params", "x"),
+    [
+        (factorised_embedding, {"w": random(3, 2)}, words(0, 1, 1, 3)),
+        (shifted_table, {"b": random(2)}, words(0, 1, 1, 3)),
+        (damped, {"w": random(2, 3)}, LARGE_WITHIN),
+        (masked, {"b": random(3)}, LARGE_WITHIN),
+        (by_a_vector, {"w": random(3)}, random(5, 6)),
+    ],
+)
+def test_samples_in_the_middle_of_a_batch_are_no_other_than_its_ends(f: Function, params: Params, x: Tensor) -> None:
+    """Maps that pass for affine at the first and the last sample."""
+    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    rows = jacobian_rows(lambda batch: f(leaves, batch), list(leaves.values()), x)
+    few = x[:1]
+    found = tangent_overlap(f, few, x, params=params)
+    expected = geometry(rows[: len(rows) // len(x)], rows, len(x))
+    assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(expected, rel=1e-9)
 
 
 def test_outputs_that_are_a_parameter_or_none_of_it() -> None:
