@@ -58,8 +58,11 @@ def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozens
         captured = _backward(outputs, _alone(_apart(applied), uses, reached)) if outputs.requires_grad else {}
         if formed is None:
             believed = captured if _agree(call, leaves, x, captured, applied) else {}
-            inside = {name for key in believed for name in key}
-            formed = frozenset(name for name, times in uses.items() if times and name not in inside)
+            reaching = {name for name, times in uses.items() if times}
+            more = _reaching_alone(call, leaves, x) - reaching
+            if more:  # samples decide together which parameters act
+                believed = {}
+            formed = frozenset(reaching | more).difference(*believed)
     return Observed({key: seen for key, seen in captured.items() if formed.isdisjoint(key)}, formed)
 
 
@@ -108,6 +111,8 @@ def _uses(outputs: Tensor, leaves: Mapping[str, Tensor]) -> tuple[dict[str, int]
             node = node.next_functions[0][0]
         return names.get(id(getattr(node, "variable", None)), "")
 
+    if pending and (name := leaf_of(outputs.grad_fn)):
+        uses[name] += 1
     while pending:
         node = pending.pop()
         within = leaf_of(node)
@@ -120,6 +125,12 @@ def _uses(outputs: Tensor, leaves: Mapping[str, Tensor]) -> tuple[dict[str, int]
                 reached.add(child)
                 pending.append(child)
     return uses, reached
+
+
+def _reaching_alone(call: Call, leaves: Mapping[str, Tensor], x: Tensor) -> set[str]:
+    """The leaves that reach the outputs of the first or of the last sample, each passed through alone."""
+    alone = torch.cat([call(leaves, x[end : end + 1]) for end in sorted({0, len(x) - 1})])
+    return {name for name, times in _uses(alone, leaves)[0].items() if times}
 
 
 def _backward(outputs: Tensor, applied: Mapping[Key, list[Applied]]) -> dict[Key, Captured]:

@@ -317,7 +317,31 @@ def test_samples_in_the_middle_of_a_batch_are_no_other_than_its_ends(f: Function
 def test_outputs_that_are_a_parameter_or_none_of_it() -> None:
     params = {"w": random(1, 2)}
     assert tangent_overlap(lambda p, x: p["w"], random(1, 6), random(1, 6), params=params).sigma_min == 1.0
+    turned = {"w": random(2, 1)}
+    assert tangent_overlap(lambda p, x: p["w"].T, random(1, 6), random(1, 6), params=turned).sigma_min == 1.0
     assert tangent_overlap(lambda p, x: x[:, :2], random(1, 6), random(1, 6), params=params).rank == 0
+
+
+def by_batch(p: Params, x: Tensor) -> Tensor:
+    """The whole batch goes one of two ways, both of them affine maps."""
+    return x @ (p["w"] if bool(x.sum() > 0) else p["v"]) + x[:, :2] @ p["u"]
+
+
+def by_batch_unseen(p: Params, x: Tensor) -> Tensor:
+    """The same of maps that nobody sees."""
+    return in_halves(x, (p["w"] if bool(x.sum() > 0) else p["v"]).T) + x[:, :2] @ p["u"]
+
+
+@pytest.mark.parametrize("f", [by_batch, by_batch_unseen])
+def test_a_parameter_that_one_sample_alone_reaches_is_not_lost(f: Function) -> None:
+    params = {"w": random(4, 1), "v": random(4, 1, seed=1), "u": random(2, 1, seed=2)}
+    x_train, x_eval = random(2, 4, seed=3), random(7, 4, seed=4)
+    x_train = torch.stack([3 * x_train[0].abs(), -x_train[1].abs()])
+    found = tangent_overlap(f, x_train, x_eval, params=params)
+    leaves = {name: value.requires_grad_() for name, value in params.items()}
+    rows = [jacobian_rows(lambda z: f(leaves, z), list(leaves.values()), x) for x in (x_train, x_eval)]
+    expected = geometry(rows[0], rows[1], 7)
+    assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(expected, rel=1e-9, abs=1e-11)
 
 
 def beside_its_map(p: Params, x: Tensor) -> Tensor:
