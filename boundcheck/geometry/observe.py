@@ -57,12 +57,7 @@ def observe(call: Call, params: Mapping[str, Tensor], x: Tensor, formed: frozens
         uses, reached = _uses(outputs, leaves)
         captured = _backward(outputs, _alone(_apart(applied), uses, reached)) if outputs.requires_grad else {}
         if formed is None:
-            believed = captured if _agree(call, leaves, x, captured, applied) else {}
-            reaching = {name for name, times in uses.items() if times}
-            more = _reaching_alone(call, leaves, x) - reaching
-            if more:  # samples decide together which parameters act
-                believed = {}
-            formed = frozenset(reaching | more).difference(*believed)
+            formed = _formed(call, leaves, x, captured, applied, uses)
     return Observed({key: seen for key, seen in captured.items() if formed.isdisjoint(key)}, formed)
 
 
@@ -127,12 +122,6 @@ def _uses(outputs: Tensor, leaves: Mapping[str, Tensor]) -> tuple[dict[str, int]
     return uses, reached
 
 
-def _reaching_alone(call: Call, leaves: Mapping[str, Tensor], x: Tensor) -> set[str]:
-    """The leaves that reach the outputs of the first or of the last sample, each passed through alone."""
-    alone = torch.cat([call(leaves, x[end : end + 1]) for end in sorted({0, len(x) - 1})])
-    return {name for name, times in _uses(alone, leaves)[0].items() if times}
-
-
 def _backward(outputs: Tensor, applied: Mapping[Key, list[Applied]]) -> dict[Key, Captured]:
     samples = outputs.shape[0]
     # A result computed under no_grad carries no gradient, as in training; one inside of somebody's vmap is no tensor of ours.
@@ -190,14 +179,29 @@ def _by_sample(tensor: Tensor, samples: int) -> Tensor:
     return tensor.reshape(samples, -1, tensor.shape[-1])
 
 
-def _agree(
+def _formed(
     call: Call,
     leaves: Mapping[str, Tensor],
     x: Tensor,
     captured: Mapping[Key, Captured],
     applied: Mapping[Key, Sequence[Applied]],
-) -> bool:
-    """Whether automatic differentiation finds the captured rows too, of the first and the last sample, each passed through alone.
+    uses: Mapping[str, int],
+) -> frozenset[str]:
+    """Names of the parameters that matter and whose rows the maps do not give, by the first and the last sample alone."""
+    ends = sorted({0, len(x) - 1})
+    passed = [_forward(call, leaves, x[end : end + 1]) for end in ends]
+    alone = torch.cat([outputs for outputs, _ in passed])
+    reaching = {name for name, times in uses.items() if times}
+    more = {name for name, times in _uses(alone, leaves)[0].items() if times} - reaching
+    grown = all(_by_samples(applied[key], own.get(key, ()), len(x)) for _, own in passed for key in captured)
+    # Where samples decide together which parameters act, no map is believed.
+    if more or not grown or not _agree(alone, leaves, {key: seen.at(ends) for key, seen in captured.items()}):
+        return frozenset(reaching | more)
+    return frozenset(reaching).difference(*captured)
+
+
+def _agree(alone: Tensor, leaves: Mapping[str, Tensor], maps: Mapping[Key, Captured]) -> bool:
+    """Whether automatic differentiation finds the captured rows too, of samples each passed through alone.
 
     Their rows are compared in one sum, each with a weight of its own, so that one backward pass serves all: where a row is
     wrong, so is the sum. The weights bring all rows to about one length, or a wrong row would pass for rounding of a longer one.
@@ -205,15 +209,9 @@ def _agree(
     tells a wrong structure (an error of the size of the map's part) from rounding, as far as that part is no rounding error of
     the whole row itself (of which 64 may be more than √u in half precision); no result depends on it otherwise.
     """
-    if not captured:
+    if not maps:
         return True
-    ends = sorted({0, len(x) - 1})
-    passed = [_forward(call, leaves, x[end : end + 1]) for end in ends]
-    if not all(_by_samples(applied[key], own.get(key, ()), len(x)) for _, own in passed for key in captured):
-        return False
-    alone = torch.cat([outputs for outputs, _ in passed])
     eps = torch.finfo(alone.dtype).eps
-    maps = {key: seen.at(ends) for key, seen in captured.items()}
     sizes = {key: seen.sizes() for key, seen in maps.items()}
     lengths = torch.stack(list(sizes.values())).sum(0)
     weights = (_unlike(alone) * _levelled(lengths, eps)).to(alone)
