@@ -162,7 +162,7 @@ class Products:
         return Products(self.values + other.values, torch.hypot(self.sizes, other.sizes), self.vanish and other.vanish)
 
 
-def products(model: Model, x: Tensor, rows: Tensor, choice: Choice) -> Products:
+def products(model: Model, x: Tensor, rows: Tensor, choice: Choice, start: int = 0) -> Products:
     """J·J_Sᵀ for the samples x.
 
     Args:
@@ -170,12 +170,15 @@ def products(model: Model, x: Tensor, rows: Tensor, choice: Choice) -> Products:
         x: samples `[N, ...]`.
         rows: J_S `[mk, n]`, columns in the parameters' order.
         choice: from `choose`.
+        start: the number of the first sample, for errors.
 
     Raises:
         BoundcheckError: where the Jacobian is not finite.
 
     """
-    return _by_forward(model, x, rows) if choice.forward else _by_reverse(model, x, rows)
+    found = _by_forward(model, x, rows) if choice.forward else _by_reverse(model, x, rows)
+    require_finite(found.sizes.reshape(x.shape[0], -1), "the Jacobian", start)
+    return found
 
 
 def _by_reverse(model: Model, x: Tensor, rows: Tensor) -> Products:
@@ -194,7 +197,7 @@ def _by_reverse(model: Model, x: Tensor, rows: Tensor) -> Products:
         values.append(total)
         sizes.append(squares.sqrt())
         zero = zero and not bool(sizes[-1].any() or any(block.any() for block in blocks.values()))
-    return Products(torch.cat(values, dim=-1).mT, _finite(torch.cat(sizes), x), zero)
+    return Products(torch.cat(values, dim=-1).mT, torch.cat(sizes), zero)
 
 
 @dataclass
@@ -234,7 +237,7 @@ def _by_forward(model: Model, x: Tensor, rows: Tensor) -> Products:
     )
     found = torch.cat([_along_all(model, x, _split(model, part)).double().flatten(1) for part in directions])
     lengths = (found[len(rows) :] * math.sqrt(model.size)).square().mean(0).sqrt()
-    return Products((found[: len(rows)] * scale).mT, _finite(lengths, x), not bool(found.any()))
+    return Products((found[: len(rows)] * scale).mT, lengths, not bool(found.any()))
 
 
 def _split(model: Model, directions: Tensor) -> dict[str, Tensor]:
@@ -243,8 +246,3 @@ def _split(model: Model, directions: Tensor) -> dict[str, Tensor]:
         name: part.unflatten(-1, value.shape).to(value) if value.dim() else part.squeeze(-1).to(value)
         for (name, value), part in zip(model.params.items(), parts, strict=True)
     }
-
-
-def _finite(sizes: Tensor, x: Tensor) -> Tensor:
-    require_finite(sizes.reshape(x.shape[0], -1), "the Jacobian")
-    return sizes

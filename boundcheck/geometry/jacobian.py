@@ -4,6 +4,7 @@ Source: Local Edits, Section 2 (J_x).
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,8 @@ def formed_jacobian(model: Model, x: Tensor, chunk: int | None) -> Tensor:
     for blocks in parts:
         first = next(iter(blocks.values()))
         if made is None:
-            made = first.new_empty(len(x), first.shape[1], model.size)
+            widest = reduce(torch.promote_types, (block.dtype for block in blocks.values()))
+            made = first.new_empty(len(x), first.shape[1], model.size, dtype=widest)
         rows, column = made[start : start + len(first)], 0
         for block in blocks.values():
             width = block.shape[2:].numel()

@@ -118,13 +118,14 @@ def rows_of(model: Model, x: Tensor, chunk: int | None, formed: frozenset[str] |
     return rows
 
 
-def captured_rows(model: Model, x: Tensor, formed: frozenset[str] | None = None) -> Rows:
+def captured_rows(model: Model, x: Tensor, formed: frozenset[str] | None = None, start: int = 0) -> Rows:
     """The rows over those parameters that act in affine maps; `names` are the others, for which rows must be formed.
 
     Args:
         model: the network.
         x: samples `[N, ...]`.
         formed: `names` of an earlier batch; compared with automatic differentiation on two samples if not given.
+        start: the number of the first sample, for errors.
 
     Raises:
         BoundcheckError: where they are not finite.
@@ -134,7 +135,7 @@ def captured_rows(model: Model, x: Tensor, formed: frozenset[str] | None = None)
     if not observed.captured:
         return _nothing(model, x, observed.formed)
     rows = with_sizes(observed.captured, no_rows(observed.captured), observed.formed)
-    require_finite(rows.sizes.reshape(x.shape[0], -1), "the Jacobian")
+    require_finite(rows.sizes.reshape(x.shape[0], -1), "the Jacobian", start)
     return rows
 
 

@@ -146,10 +146,11 @@ def _overlap(model: Model, train: Rows, factor: Factor, x_eval: Tensor, plan: Pl
     """γ_ov and the size of its error."""
     samples, rows = x_eval.shape[0], factor.triangle.shape[-1]
     kept: list[Tensor] = []
-    squares, count, zero = 0.0, 0, True
+    squares, count, zero, start = 0.0, 0, True, 0
     for batch in x_eval.split(plan.chunk):
-        part = _products(model, train, batch, plan.formed, look=count == 0)
+        part = _products(model, train, batch, plan.formed, start)
         count += part.values.shape[0]
+        start += len(batch)
         zero = zero and part.vanish
         squares += float(part.sizes.square().sum())
         kept.append(torch.linalg.solve_triangular(factor.triangle, part.values, upper=True, left=False))
@@ -164,16 +165,19 @@ def _overlap(model: Model, train: Rows, factor: Factor, x_eval: Tensor, plan: Pl
     return gamma, factor.error * gamma + model.roundoff * math.sqrt(squares / samples) * factor.condition
 
 
-def _products(model: Model, train: Rows, batch: Tensor, choice: Choice | None, *, look: bool) -> Products:
-    """Inner products of a batch's rows with those of J_S, map by map, and by the given way for the other parameters."""
+def _products(model: Model, train: Rows, batch: Tensor, choice: Choice | None, start: int) -> Products:
+    """Inner products of a batch's rows with those of J_S, map by map, and by the given way for the other parameters.
+
+    `start` is the number of the first sample; at sample 0 the maps are looked at once more.
+    """
     parts = []
     if train.captured:
-        seen = captured_rows(model, batch, None if look else train.names)
+        seen = captured_rows(model, batch, train.names if start else None, start)
         parts.append(Products(seen.products(train.part_captured()), seen.sizes, seen.vanish()))
         if seen.names != train.names:
             raise NotSeparableError
     if choice is not None:
-        parts.append(products(model.part(train.names), batch, train.formed.flatten(0, 1), choice))
+        parts.append(products(model.part(train.names), batch, train.formed.flatten(0, 1), choice, start))
     return parts[0] if len(parts) == 1 else parts[0].plus(parts[1])
 
 

@@ -25,6 +25,19 @@ def bent(theta: Tensor, x: Tensor) -> Tensor:
     return torch.tanh(x @ theta.reshape(4, 2))
 
 
+@pytest.mark.parametrize("names", [("narrow", "wide"), ("wide", "narrow")])
+def test_narrow_parameters_do_not_narrow_the_rows_of_others(names: tuple[str, str]) -> None:
+    """The derivative of a million is no number of 16 bits."""
+    both = {"narrow": torch.tensor([0.5], dtype=torch.float16), "wide": random(2).float()}
+    x = random(3, 2, seed=1).float()
+    found = per_sample_jacobian(
+        lambda p, x: (1e6 * x * p["wide"]).sum(1) + p["narrow"] * x[:, 0], {name: both[name] for name in names}, x
+    )
+    columns = {"narrow": x[:, :1].half(), "wide": 1e6 * x}
+    assert found.dtype is torch.float32
+    assert torch.equal(found[:, 0], torch.cat([columns[name] for name in names], 1))
+
+
 @pytest.mark.parametrize("chunk", [None, 1, 3, 7, 100])
 def test_a_module_has_the_rows_of_the_loop(chunk: int | None) -> None:
     module, x = mlp(), random(7, 4)

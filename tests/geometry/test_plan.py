@@ -228,6 +228,18 @@ def test_the_overlap_of_an_opaque_function_by_either_way(monkeypatch: pytest.Mon
         assert (found.gamma_ov, found.sigma_min, found.sigma_max) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_an_error_names_the_sample_of_the_set_and_not_of_the_pass(hidden: bool) -> None:
+    def f(p: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        outputs = (in_halves(x, p["w"]) if hidden else x @ p["w"].mT).tanh()
+        return outputs * torch.where(x[:, :1] > 50, torch.inf, 1.0)
+
+    x = random(30, 4)
+    x[25, 0] = 100
+    with pytest.raises(BoundcheckError, match="Jacobian is not finite at sample 25;"):
+        tangent_overlap(f, x[:1], x, params={"w": 0.01 * random(2, 4)}, chunk=7)
+
+
 def test_samples_that_influence_each_other_are_not_for_forward_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generic, "WORTHWHILE", 0.0)
     monkeypatch.setattr(generic, "_forward_operations", lambda *_: 1e-9)
