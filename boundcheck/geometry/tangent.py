@@ -90,8 +90,8 @@ def tangent_overlap(
         accuracy: how far, relatively, a Cholesky factor of J_S·J_Sᵀ may move the results by a computed bound; beyond it, and for
             0 always, R comes from a QR of J_S, which keeps errors near u·κ(J_S).
         memory: bytes that a pass over evaluation samples may take, as reckoned from one sample. Beyond them: temporaries of
-            8 MiB, a few at a time; J_S·J_Sᵀ (mk × mk numbers), what the fine-tuning samples leave in each layer, and the rows of
-            J_S over those parameters whose rows must be formed.
+            8 MiB (16 MiB where rows are formed), a few at a time; J_S·J_Sᵀ (mk × mk numbers), what the fine-tuning samples
+            leave in each layer, and the rows of J_S over those parameters whose rows must be formed.
 
     Raises:
         BoundcheckError: as in `per_sample_jacobian`, and if a Jacobian is so large or small that products of its rows
